@@ -1,0 +1,53 @@
+/*
+ * A list of header fields (RFC 9110 §5), in order, duplicates kept, as slices of memory that somebody else owns (a head's
+ * bytes, evhttp's list, a constant). Called by head, framing, front, back and relay.
+ */
+#ifndef SO_HTTP_FIELDS_H
+#define SO_HTTP_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct evbuffer;
+
+struct field {
+	const char *name;
+	const char *value; /* without leading and trailing white space */
+	size_t name_length;
+	size_t value_length;
+};
+
+struct fields {
+	struct field *items;
+	size_t count;
+	size_t capacity;
+};
+
+/* A zeroed struct fields is an empty list. */
+void fields_finish(struct fields *fields);
+/* Forgets the entries and keeps the array. */
+void fields_clear(struct fields *fields);
+/* The bytes are not copied. */
+void fields_add(struct fields *fields, const char *name, size_t name_length, const char *value,
+	size_t value_length);
+/* Both NUL-terminated and living as long as the list. */
+void fields_add_text(struct fields *fields, const char *name, const char *value);
+
+bool field_is(const struct field *field, const char *name);
+/* The first of that name or NULL; case-insensitive. */
+const struct field *fields_find(const struct fields *fields, const char *name);
+/* A NUL-terminated copy of the first value of that name, or NULL; the caller frees. */
+char *fields_copy(const struct fields *fields, const char *name);
+size_t fields_count_of(const struct fields *fields, const char *name);
+/* Is `token` in the comma-separated lists of all lines of that name? Case-insensitive (RFC 9110 §5.6.1). */
+bool fields_has_token(const struct fields *fields, const char *name, const char *token);
+/*
+ * Must not be forwarded (RFC 9110 §7.6.1): Connection and all it names, Keep-Alive, Proxy-Connection, TE, Trailer,
+ * Transfer-Encoding, Upgrade. Content-Length is framing and is not among them. What Connection names is ignored for
+ * Host, Content-Length, Authorization and Content-Type: a peer could strip them so.
+ */
+bool fields_is_hop_by_hop(const struct fields *fields, const struct field *field);
+/* Appends "Name: value\r\n" of one field. */
+void field_write(struct evbuffer *out, const struct field *field);
+
+#endif
