@@ -1,0 +1,27 @@
+/*
+ * Counts of values in buckets that grow by a fixed ratio: percentiles of waits and latencies in constant memory. Each bucket is at most
+ * 5 % wide (relative). Values are in whatever unit the owner says (microseconds in observe).
+ */
+#ifndef SO_BASE_HISTOGRAM_H
+#define SO_BASE_HISTOGRAM_H
+
+#include <stdint.h>
+
+enum { HISTOGRAM_BUCKETS = 640 };
+
+struct histogram {
+	uint64_t count;
+	double sum;
+	int64_t max;
+	uint32_t buckets[HISTOGRAM_BUCKETS];
+};
+
+/* A zeroed histogram is empty. Negative values count as 0. */
+void histogram_add(struct histogram *histogram, int64_t value);
+/* `fraction` 0.5 for the median. 0 when empty. The answer lies in the value's bucket and never above max. */
+int64_t histogram_quantile(const struct histogram *histogram, double fraction);
+double histogram_mean(const struct histogram *histogram);
+/* For exposition: the upper bound of bucket i. */
+int64_t histogram_bound(unsigned bucket);
+
+#endif
