@@ -1,0 +1,29 @@
+/*
+ * The fixed ring buffer (PRODUCT 3.1): one array, allocated once, of the jobs in order of arrival. A job that leaves from the middle closes
+ * the gap, so the order is always that of arrival and the ring is full only when all places are taken. relay puts and removes, the
+ * scheduler reads.
+ */
+#ifndef SO_CORE_RING_H
+#define SO_CORE_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+struct job;
+struct ring;
+
+struct ring *ring_create(size_t places);
+/* NULL is fine. The ring must be empty. */
+void ring_destroy(struct ring *ring);
+/* At the end. false: full. Sets job->in_ring. */
+MUST_CHECK bool ring_put(struct ring *ring, struct job *job);
+/* The job must be in the ring. */
+void ring_remove(struct ring *ring, struct job *job);
+size_t ring_count(const struct ring *ring);
+size_t ring_places(const struct ring *ring);
+/* 0 is the oldest; index < ring_count(). */
+struct job *ring_at(const struct ring *ring, size_t index);
+
+#endif
