@@ -1,0 +1,60 @@
+/*
+ * Our own endpoints below /api/v1/ (PRODUCT 1.3): health, queue/stats, queue/requests; later ones join. Reads, changes nothing by itself: what it
+ * shows is handed in by proxy.c as one view, so that admin knows neither back nor relay. Called by proxy.c for ROUTE_OWN heads.
+ */
+#ifndef SO_ADMIN_ADMIN_H
+#define SO_ADMIN_ADMIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "config/settings.h"
+#include "core/residency.h"
+#include "core/ring.h"
+#include "core/route.h"
+#include "core/tally.h"
+#include "observe/stats.h"
+
+struct client;
+struct json_writer;
+
+struct admin_upstream {
+	const char *url;
+	const char *state;   /* probe_state_name() */
+	bool is_up;
+	const char *version; /* NULL: unknown */
+	size_t open_connections;
+	size_t idle_connections;
+};
+
+struct admin_view {
+	const struct settings *settings;
+	const struct tally *jobs;
+	const struct pass_tally *passes;
+	const struct stats *stats;
+	const struct ring *ring;
+	const struct list *living_jobs; /* struct job.link, in order of arrival */
+	const struct residency *residency;
+	struct admin_upstream upstream;
+	uint64_t log_dropped;
+	uint64_t bodies_bytes; /* kept request bodies */
+	uint64_t connections;  /* of clients */
+	bool draining;
+	bool paused;
+	int64_t started_us;
+	int64_t now_us;
+};
+
+/* Takes the request of `client` and answers it. */
+void admin_answer(const struct admin_view *view, struct client *client, const struct route *route);
+
+/* The JSON of each, for tests: written into a fresh writer. */
+void admin_write_health(struct json_writer *writer, const struct admin_view *view);
+void admin_write_stats(struct json_writer *writer, const struct admin_view *view);
+void admin_write_requests(struct json_writer *writer, const struct admin_view *view);
+/* 200 or 503, by `ready` (?ready=1). */
+int admin_health_status(const struct admin_view *view, bool ready);
+
+#endif
