@@ -1,10 +1,12 @@
 /*
- * Reads a job's request body as it arrives and keeps the few things that queue, scheduler and log want to know. One yajl pass
- * behind json/filter, so a 10 MB image costs microseconds and no string is copied that nobody wants. The body itself is
- * never changed. Called by front/intake; the result is read by core and observe.
+ * Reads a job's request body as it arrives and keeps the few things that queue, scheduler and log
+ * want to know. One yajl pass behind json/filter, so a 10 MB image costs microseconds and no string
+ * is copied that nobody wants. The body itself is never changed. Called by front/intake; the result
+ * is read by core and observe.
  *
- * Duplicate keys: the last one counts, as in Go. Keys are matched as Go's encoding/json does: exact name first, else
- * case-insensitively. A body that is not JSON gives valid = false and what was seen before; it is forwarded all the same.
+ * Duplicate keys: the last one counts, as in Go. Keys are matched as Go's encoding/json does: exact
+ * name first, else case-insensitively. A body that is not JSON gives valid = false and what was
+ * seen before; it is forwarded all the same.
  */
 #ifndef SO_JSON_PEEK_H
 #define SO_JSON_PEEK_H
@@ -14,43 +16,48 @@
 #include <stdint.h>
 
 /* Ollama's runner options that reload a model when they differ (FACTS-ollama.md, PRODUCT 3.3). */
-#define PEEK_OPTIONS(X)                                                                            \
-	X(NUM_CTX, "num_ctx")                                                                      \
-	X(NUM_BATCH, "num_batch")                                                                  \
-	X(NUM_GPU, "num_gpu")                                                                      \
-	X(MAIN_GPU, "main_gpu")                                                                    \
-	X(USE_MMAP, "use_mmap")                                                                    \
+#define PEEK_OPTIONS(X)           \
+	X(NUM_CTX, "num_ctx")     \
+	X(NUM_BATCH, "num_batch") \
+	X(NUM_GPU, "num_gpu")     \
+	X(MAIN_GPU, "main_gpu")   \
+	X(USE_MMAP, "use_mmap")   \
 	X(NUM_THREAD, "num_thread")
 
 enum peek_option {
 #define X(symbol, name) PEEK_##symbol,
 	PEEK_OPTIONS(X)
 #undef X
-	PEEK_OPTION_COUNT
+		PEEK_OPTION_COUNT
 };
 const char *peek_option_name(enum peek_option option);
 
 enum peek_keep_alive { PEEK_KEEP_ALIVE_ABSENT, PEEK_KEEP_ALIVE_NULL, PEEK_KEEP_ALIVE_VALUE };
 
 struct peek_result {
-	bool valid;		/* the whole body was one JSON object */
-	char *model;		/* owned by the peek; NULL: none read; as written by the client, at most 255 bytes, else NULL */
-	bool has_stream;	/* the key was there with a boolean */
+	bool valid;  /* the whole body was one JSON object */
+	char *model; /* owned by the peek; NULL: none read; as written by the client, at most 255
+			bytes, else NULL */
+	bool has_stream; /* the key was there with a boolean */
 	bool stream;
 	enum peek_keep_alive keep_alive;
-	/* The value as JSON text ("30m" without quotes: keep_alive_is_string tells), at most 63 bytes; longer: absent. */
+	/* The value as JSON text ("30m" without quotes: keep_alive_is_string tells), at most 63
+	 * bytes; longer: absent. */
 	char keep_alive_text[64];
 	bool keep_alive_is_string;
 	/* keep_alive is 0, "0", "0s", "0m"… : Ollama unloads. */
 	bool keep_alive_is_zero;
-	/* top-level "options" (native API only): which are set, and their value; booleans are 0 and 1 */
+	/* top-level "options" (native API only): which are set, and their value; booleans are 0 and
+	 * 1 */
 	bool has_option[PEEK_OPTION_COUNT];
 	int64_t option[PEEK_OPTION_COUNT];
-	bool has_prompt;	/* "prompt" is a non-empty string or array (generate, completions) */
-	bool has_input;		/* "input" is a non-empty string or array (embed, embeddings, responses) */
-	int64_t messages_count; /* elements of top-level "messages" (an array "input" of /v1/responses counts too) */
-	/* Images: `images` of generate and of chat messages; data: URLs in image_url (string or {url}) of /v1 content parts;
-	 * Anthropic's source {type: base64, data}. Bytes are the decoded bytes (base64 length · 3/4). */
+	bool has_prompt; /* "prompt" is a non-empty string or array (generate, completions) */
+	bool has_input;	 /* "input" is a non-empty string or array (embed, embeddings, responses) */
+	int64_t messages_count; /* elements of top-level "messages" (an array "input" of
+				   /v1/responses counts too) */
+	/* Images: `images` of generate and of chat messages; data: URLs in image_url (string or
+	 * {url}) of /v1 content parts; Anthropic's source {type: base64, data}. Bytes are the
+	 * decoded bytes (base64 length · 3/4). */
 	int64_t images_count;
 	int64_t images_bytes;
 	int64_t images_pixels;	/* sum over the images whose size could be read; -1: none could */
