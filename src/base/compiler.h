@@ -6,7 +6,7 @@
 
 /* The caller has to look at the result (STYLE B5.2). */
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 #define NORETURN __attribute__((noreturn))
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
