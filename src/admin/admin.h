@@ -1,6 +1,7 @@
 /*
- * Our own endpoints below /api/v1/ (PRODUCT 1.3): health, queue/stats, queue/requests; later ones join. Reads, changes nothing by itself: what it
- * shows is handed in by proxy.c as one view, so that admin knows neither back nor relay. Called by proxy.c for ROUTE_OWN heads.
+ * Our own endpoints below /api/v1/ (PRODUCT 1.3): health, queue/stats, queue/requests; later ones
+ * join. Reads, changes nothing by itself: what it shows is handed in by proxy.c as one view, so
+ * that admin knows neither back nor relay. Called by proxy.c for ROUTE_OWN heads.
  */
 #ifndef SO_ADMIN_ADMIN_H
 #define SO_ADMIN_ADMIN_H
@@ -22,7 +23,7 @@ struct json_writer;
 
 struct admin_upstream {
 	const char *url;
-	const char *state;   /* probe_state_name() */
+	const char *state; /* probe_state_name() */
 	bool is_up;
 	const char *version; /* NULL: unknown */
 	size_t open_connections;

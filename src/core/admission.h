@@ -1,6 +1,7 @@
 /*
- * May this request come in (PRODUCT 1.7, 2, 3.1), and when should a refused one try again? Answers questions, changes nothing. Asked by relay at a
- * complete head, while a body grows and when it is complete.
+ * May this request come in (PRODUCT 1.7, 2, 3.1), and when should a refused one try again? Answers
+ * questions, changes nothing. Asked by relay at a complete head, while a body grows and when it is
+ * complete.
  */
 #ifndef SO_CORE_ADMISSION_H
 #define SO_CORE_ADMISSION_H
@@ -20,13 +21,15 @@ struct admission {
 	bool draining;
 };
 
-/* At a complete head; `length` of the announced body, 0 if unknown or none. OUTCOME_NONE: come in. */
+/* At a complete head; `length` of the announced body, 0 if unknown or none. OUTCOME_NONE: come in.
+ */
 enum outcome admission_at_head(const struct admission *admission, uint64_t length);
 /* The job's body has `bytes` now. */
 enum outcome admission_at_body(const struct admission *admission, uint64_t bytes);
 /* The body is complete: is there a place? */
 enum outcome admission_at_queue(const struct admission *admission);
-/* Whole seconds, 1 to 60: when a place should be free, from the queue's length and `service_us`, the mean time a job holds its slot (0: unknown). */
+/* Whole seconds, 1 to 60: when a place should be free, from the queue's length and `service_us`,
+ * the mean time a job holds its slot (0: unknown). */
 int admission_retry_after(const struct admission *admission, int64_t service_us);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * A job: an inference request from its complete head to its end (STYLE B4, docs/job-states.md). relay owns jobs and embeds them; ring and
- * scheduler point at them. job_set_state() is the only writer of the state and of the counters.
+ * A job: an inference request from its complete head to its end (STYLE B4, docs/job-states.md).
+ * relay owns jobs and embeds them; ring and scheduler point at them. job_set_state() is the only
+ * writer of the state and of the counters.
  */
 #ifndef SO_CORE_JOB_H
 #define SO_CORE_JOB_H
@@ -13,20 +14,20 @@
 #include "core/tally.h"
 
 /* What the job waits for. */
-#define JOB_STATES(X)                                                                              \
-	X(READING, "reading")	    /* its body */                                                 \
-	X(QUEUED, "queued")	    /* its turn */                                                 \
-	X(CONNECTING, "connecting") /* a connection to Ollama */                                   \
-	X(AWAITING, "awaiting")	    /* sent; the response head */                                  \
-	X(STREAMING, "streaming")   /* the rest of the response */                                 \
-	X(FLUSHING, "flushing")	    /* upstream done; the client to take the rest */               \
+#define JOB_STATES(X)                                                                \
+	X(READING, "reading")	    /* its body */                                   \
+	X(QUEUED, "queued")	    /* its turn */                                   \
+	X(CONNECTING, "connecting") /* a connection to Ollama */                     \
+	X(AWAITING, "awaiting")	    /* sent; the response head */                    \
+	X(STREAMING, "streaming")   /* the rest of the response */                   \
+	X(FLUSHING, "flushing")	    /* upstream done; the client to take the rest */ \
 	X(DONE, "done")
 
 enum job_state {
 #define X(symbol, name) JOB_##symbol,
 	JOB_STATES(X)
 #undef X
-	JOB_STATE_COUNT
+		JOB_STATE_COUNT
 };
 const char *job_state_name(enum job_state state);
 
@@ -44,7 +45,7 @@ struct job {
 	enum job_state state;
 	enum reply_state reply;
 	struct tally *tally;
-	struct list link;	 /* in relay's list of living jobs */
+	struct list link; /* in relay's list of living jobs */
 	bool in_ring;
 	int64_t queued_since_us; /* this stay in the queue began */
 	int64_t deadline_us;	 /* the wait's bound; 0: none */
@@ -57,7 +58,8 @@ void job_init(struct job *job, struct tally *tally);
 void job_finish(struct job *job);
 
 /*
- * The only writer of job->state (I1); asserts that the change is allowed, moves the counters, and for DONE needs record.outcome set (I6).
+ * The only writer of job->state (I1); asserts that the change is allowed, moves the counters, and
+ * for DONE needs record.outcome set (I6).
  */
 void job_set_state(struct job *job, enum job_state state);
 bool job_may_become(enum job_state from, enum job_state to);
@@ -65,7 +67,8 @@ bool job_may_become(enum job_state from, enum job_state to);
 bool job_holds_slot(const struct job *job);
 /* I2: it belongs into the ring: QUEUED, CONNECTING or AWAITING. */
 bool job_belongs_in_ring(const struct job *job);
-/* READING only: it proved to be a pass (a mere unload): received is taken back. The job must not be used afterwards but to finish it. */
+/* READING only: it proved to be a pass (a mere unload): received is taken back. The job must not be
+ * used afterwards but to finish it. */
 void job_leave_as_pass(struct job *job);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Everything that is written down about one job or pass (PRODUCT 6.1), filled while it lives by relay and pass, read by observe when it ends.
- * Plain data: no pointers into other objects but the strings it owns.
+ * Everything that is written down about one job or pass (PRODUCT 6.1), filled while it lives by
+ * relay and pass, read by observe when it ends. Plain data: no pointers into other objects but the
+ * strings it owns.
  */
 #ifndef SO_CORE_RECORD_H
 #define SO_CORE_RECORD_H
@@ -31,10 +32,10 @@ struct record {
 	char *traceparent;
 
 	/* monotonic microseconds; 0: not reached */
-	int64_t arrived_us;	   /* the head was complete */
+	int64_t arrived_us; /* the head was complete */
 	int64_t body_complete_us;
-	int64_t dispatched_us;	   /* the last time it left the queue */
-	int64_t first_byte_us;	   /* first byte of the answer's body from Ollama */
+	int64_t dispatched_us; /* the last time it left the queue */
+	int64_t first_byte_us; /* first byte of the answer's body from Ollama */
 	int64_t ended_us;
 	/* summed over stays in the queue, retries included */
 	int64_t queue_wait_us;
@@ -44,8 +45,8 @@ struct record {
 	char *error_message; /* NULL on success */
 	int http_status;     /* what was sent; 0: nothing */
 	enum known stream;
-	enum known warm;     /* model_warm_start */
-	int attempts;	     /* times sent upstream */
+	enum known warm; /* model_warm_start */
+	int attempts;	 /* times sent upstream */
 
 	/* from the request body; -1: unknown */
 	int64_t request_bytes;
@@ -76,12 +77,14 @@ void record_init(struct record *record);
 /* Frees the strings. */
 void record_finish(struct record *record);
 
-/* total − load − prompt_eval − eval: the wait inside Ollama in nanoseconds; -1 where the answer does not say. */
+/* total − load − prompt_eval − eval: the wait inside Ollama in nanoseconds; -1 where the answer
+ * does not say. */
 int64_t record_upstream_wait(const struct record *record);
 /* From complete head to end. */
 int64_t record_latency_us(const struct record *record);
 
-/* What observers are told (STYLE B1.1): once for each record, when it has ended. proxy.c connects it. */
+/* What observers are told (STYLE B1.1): once for each record, when it has ended. proxy.c connects
+ * it. */
 struct record_events {
 	void (*on_ended)(void *arg, const struct record *record);
 	void *arg;

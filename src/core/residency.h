@@ -1,6 +1,7 @@
 /*
- * Which models are loaded in Ollama, as far as /api/ps and our own traffic tell, and whether a request ran warm or cold (PRODUCT 4.1,
- * FACTS-ollama.md 3 "Rule"). back/probe's answers and relay's observations are handed in; relay and admin ask.
+ * Which models are loaded in Ollama, as far as /api/ps and our own traffic tell, and whether a
+ * request ran warm or cold (PRODUCT 4.1, FACTS-ollama.md 3 "Rule"). back/probe's answers and
+ * relay's observations are handed in; relay and admin ask.
  */
 #ifndef SO_CORE_RESIDENCY_H
 #define SO_CORE_RESIDENCY_H
@@ -24,7 +25,8 @@ struct residency *residency_create(void);
 void residency_destroy(struct residency *residency);
 
 /*
- * "x", "x:latest", "X" and "registry.ollama.ai/library/x" are one model. Writes at most `bytes` bytes with NUL; a longer name is cut.
+ * "x", "x:latest", "X" and "registry.ollama.ai/library/x" are one model. Writes at most `bytes`
+ * bytes with NUL; a longer name is cut.
  */
 void residency_canonical(const char *model, char *ret_name, size_t bytes);
 
@@ -36,17 +38,18 @@ void residency_end(struct residency *residency, int64_t now_us);
 /* Ollama was restarted or cannot be asked: nothing is known. */
 void residency_forget(struct residency *residency);
 /* The model answered just now, so it is loaded. */
-void residency_note_used(struct residency *residency, const char *model, int64_t now_us);
+void residency_note_used(struct residency *residency, const char *model);
 /* It was unloaded by a request that passed by. */
 void residency_note_unloaded(struct residency *residency, const char *model);
 
-/* KNOWN_TRUE: loaded by what is known now; KNOWN_NOT: no snapshot younger than RESIDENCY_FRESH_US. */
+/* KNOWN_TRUE: loaded by what is known now; KNOWN_NOT: no snapshot younger than 10 s. */
 enum known residency_has(const struct residency *residency, const char *model, int64_t now_us);
 size_t residency_count(const struct residency *residency);
 const struct resident *residency_at(const struct residency *residency, size_t index);
 
 /*
- * The rule of FACTS-ollama.md 3: `load_duration` in ns (-1: the answer has none), `listed` what was known at dispatch.
+ * The rule of FACTS-ollama.md 3: `load_duration` in ns (-1: the answer has none), `listed` what was
+ * known at dispatch.
  */
 enum known residency_judge(int64_t load_duration, int64_t request_bytes, enum known listed);
 

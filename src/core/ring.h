@@ -1,7 +1,7 @@
 /*
- * The fixed ring buffer (PRODUCT 3.1): one array, allocated once, of the jobs in order of arrival. A job that leaves from the middle closes
- * the gap, so the order is always that of arrival and the ring is full only when all places are taken. relay puts and removes, the
- * scheduler reads.
+ * The fixed ring buffer (PRODUCT 3.1): one array, allocated once, of the jobs in order of arrival.
+ * A job that leaves from the middle closes the gap, so the order is always that of arrival and the
+ * ring is full only when all places are taken. relay puts and removes, the scheduler reads.
  */
 #ifndef SO_CORE_RING_H
 #define SO_CORE_RING_H

@@ -1,6 +1,6 @@
 /*
- * What a request is, from its method and decoded path alone: a job, a pass, ours, or a retired route (PRODUCT 1.2, 1.3). Called by proxy.c
- * for each complete head.
+ * What a request is, from its method and decoded path alone: a job, a pass, ours, or a retired
+ * route (PRODUCT 1.2, 1.3). Called by proxy.c for each complete head.
  */
 #ifndef SO_CORE_ROUTE_H
 #define SO_CORE_ROUTE_H
@@ -8,30 +8,30 @@
 #include <stdbool.h>
 
 /* X(symbol, word in the log) */
-#define OPERATIONS(X)                                                                              \
-	X(CHAT, "chat")                                                                            \
-	X(GENERATE, "generate")                                                                    \
-	X(EMBED, "embed")                                                                          \
-	X(TRANSCRIBE, "transcribe")                                                                \
-	X(IMAGE, "image")                                                                          \
-	X(LIST_MODELS, "list_models")                                                              \
-	X(LIST_RUNNING, "list_running")                                                            \
-	X(SHOW_MODEL, "show_model")                                                                \
-	X(PULL, "pull")                                                                            \
-	X(PUSH, "push")                                                                            \
-	X(CREATE, "create")                                                                        \
-	X(COPY, "copy")                                                                            \
-	X(DELETE, "delete")                                                                        \
-	X(BLOB, "blob")                                                                            \
-	X(VERSION, "version")                                                                      \
-	X(ROOT, "root")                                                                            \
+#define OPERATIONS(X)                   \
+	X(CHAT, "chat")                 \
+	X(GENERATE, "generate")         \
+	X(EMBED, "embed")               \
+	X(TRANSCRIBE, "transcribe")     \
+	X(IMAGE, "image")               \
+	X(LIST_MODELS, "list_models")   \
+	X(LIST_RUNNING, "list_running") \
+	X(SHOW_MODEL, "show_model")     \
+	X(PULL, "pull")                 \
+	X(PUSH, "push")                 \
+	X(CREATE, "create")             \
+	X(COPY, "copy")                 \
+	X(DELETE, "delete")             \
+	X(BLOB, "blob")                 \
+	X(VERSION, "version")           \
+	X(ROOT, "root")                 \
 	X(OTHER, "other")
 
 enum operation {
 #define X(symbol, word) OPERATION_##symbol,
 	OPERATIONS(X)
 #undef X
-	OPERATION_COUNT
+		OPERATION_COUNT
 };
 const char *operation_name(enum operation operation);
 
@@ -46,16 +46,16 @@ enum route_kind {
 };
 
 /* Our own endpoints (PRODUCT 1.3); what later issues add joins the list. */
-#define OWN_ENDPOINTS(X)                                                                           \
-	X(HEALTH, "GET", "/api/v1/health")                                                         \
-	X(QUEUE_STATS, "GET", "/api/v1/queue/stats")                                               \
+#define OWN_ENDPOINTS(X)                             \
+	X(HEALTH, "GET", "/api/v1/health")           \
+	X(QUEUE_STATS, "GET", "/api/v1/queue/stats") \
 	X(QUEUE_REQUESTS, "GET", "/api/v1/queue/requests")
 
 enum own_endpoint {
 #define X(symbol, method, path) OWN_##symbol,
 	OWN_ENDPOINTS(X)
 #undef X
-	OWN_COUNT
+		OWN_COUNT
 };
 
 struct route {
@@ -66,7 +66,8 @@ struct route {
 	bool method_allowed;	 /* ROUTE_OWN: false: 405 */
 	const char *rewrite;	 /* an alias: the path to send on instead; else NULL */
 	const char *use_instead; /* ROUTE_GONE: the call to use, as text */
-	/* GET and HEAD of /, /api/version and /api/ps are logged only with log_operations = all (PRODUCT 6.1) */
+	/* GET and HEAD of /, /api/version and /api/ps are logged only with log_operations = all
+	 * (PRODUCT 6.1) */
 	bool is_poll;
 };
 

@@ -1,6 +1,7 @@
 /*
- * Which job next, and may it go now? (PRODUCT 3.3.) Asked once in each turn's tail by proxy.c until it answers "nothing". No clock, no
- * sockets: time, gates and residency are handed in. Today's rule is FIFO with a fixed number of slots.
+ * Which job next, and may it go now? (PRODUCT 3.3.) Asked once in each turn's tail by proxy.c until
+ * it answers "nothing". No clock, no sockets: time, gates and residency are handed in. Today's rule
+ * is FIFO with a fixed number of slots.
  */
 #ifndef SO_CORE_SCHEDULER_H
 #define SO_CORE_SCHEDULER_H

@@ -1,6 +1,7 @@
 /*
- * The counters that always add up (STYLE I7): for jobs received = reading + queued + in_progress + flushing + completed + failed +
- * rejected + timeout + cancelled; passes have a line of their own. Written only by job_set_state() and relay/pass.
+ * The counters that always add up (STYLE I7): for jobs received = reading + queued + in_progress +
+ * flushing + completed + failed + rejected + timeout + cancelled; passes have a line of their own.
+ * Written only by job_set_state() and relay/pass.
  */
 #ifndef SO_CORE_TALLY_H
 #define SO_CORE_TALLY_H

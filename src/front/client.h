@@ -1,9 +1,11 @@
 /*
- * A client's connection from accept to close: reads heads, one request at a time, hands each to its user, sees that answers are delivered,
- * and starts again (keep-alive, pipelining in order). States: HEAD → BODY → ANSWERING → (LINGERING →) HEAD or closed. Made by
- * front/listener; relay, pass and admin are users; front/reply writes the answers.
+ * A client's connection from accept to close: reads heads, one request at a time, hands each to its
+ * user, sees that answers are delivered, and starts again (keep-alive, pipelining in order).
+ * States: HEAD → BODY → ANSWERING → (LINGERING →) HEAD or closed. Made by front/listener; relay,
+ * pass and admin are users; front/reply writes the answers.
  *
- * The link between a client and its user is cut by the client before on_left or on_sent is called, or by client_detach().
+ * The link between a client and its user is cut by the client before on_left or on_sent is called,
+ * or by client_detach().
  */
 #ifndef SO_FRONT_CLIENT_H
 #define SO_FRONT_CLIENT_H
@@ -22,13 +24,14 @@ struct evbuffer;
 /* Who answers the present request. None may be called from inside client_accept(). */
 struct client_user {
 	/*
-	 * Decoded body bytes; the callee takes them all out of `data`. `is_complete` comes once, with or without data. Not called while
-	 * client_pause_body() holds.
+	 * Decoded body bytes; the callee takes them all out of `data`. `is_complete` comes once,
+	 * with or without data. Not called while client_pause_body() holds.
 	 */
 	void (*on_body)(void *arg, struct evbuffer *data, bool is_complete);
 	/*
-	 * It is over: CLIENT_GONE, CLIENT_STALLED; or the body failed: REQUEST_TIMEOUT, BAD_REQUEST: then the user is still attached and must
-	 * answer with reply_error() or reply_cut().
+	 * It is over: CLIENT_GONE, CLIENT_STALLED; or the body failed: REQUEST_TIMEOUT,
+	 * BAD_REQUEST: then the user is still attached and must answer with reply_error() or
+	 * reply_cut().
 	 */
 	void (*on_left)(void *arg, enum outcome why);
 	void (*on_body_failed)(void *arg, enum outcome why);
@@ -44,7 +47,8 @@ const struct request_head *client_head(const struct client *client);
 const char *client_ip(const struct client *client);
 bool client_is_loopback(const struct client *client);
 
-/* From on_request only: takes the request. Body bytes follow from the next turn's events on, or at once after on_request returned. */
+/* From on_request only: takes the request. Body bytes follow from the next turn's events on, or at
+ * once after on_request returned. */
 void client_accept(struct client *client, const struct client_user *user, void *arg);
 /* Cuts the link without an answer: the connection is closed. */
 void client_detach(struct client *client);

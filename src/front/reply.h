@@ -1,6 +1,7 @@
 /*
- * Writes answers to a client: head, body pieces, end, and the errors of PRODUCT 2 in the shape of the API that was called. All is appended to
- * the client's output and written in the turn's tail. Used by relay, pass and admin.
+ * Writes answers to a client: head, body pieces, end, and the errors of PRODUCT 2 in the shape of
+ * the API that was called. All is appended to the client's output and written in the turn's tail.
+ * Used by relay, pass and admin.
  */
 #ifndef SO_FRONT_REPLY_H
 #define SO_FRONT_REPLY_H
@@ -20,8 +21,9 @@ struct evbuffer;
 /* "HTTP/1.1 102 Processing" with these fields; HTTP/1.1 clients only. */
 void reply_interim(struct client *client, int status, const struct fields *fields);
 /*
- * The head: `fields` without hop-by-hop fields and framing. What the body will be: NONE, LENGTH, CHUNKED, or UNTIL_CLOSE (length unknown:
- * sent chunked to HTTP/1.1, to the end of the connection to HTTP/1.0). Connection is added where needed. `bodiless_length` is sent as Content-Length of a
+ * The head: `fields` without hop-by-hop fields and framing. What the body will be: NONE, LENGTH,
+ * CHUNKED, or UNTIL_CLOSE (length unknown: sent chunked to HTTP/1.1, to the end of the connection
+ * to HTTP/1.0). Connection is added where needed. `bodiless_length` is sent as Content-Length of a
  * HEAD answer, -1: none.
  */
 void reply_head(struct client *client, int status, const char *reason, const struct fields *fields,
@@ -31,8 +33,9 @@ void reply_data(struct client *client, struct evbuffer *data);
 /* The answer is complete. on_sent follows when the kernel has it. */
 void reply_end(struct client *client);
 /*
- * The answer cannot be completed: `last_words` (a whole line or event, may be NULL) goes out as one more piece, then the connection is closed without
- * the final chunk (a RST when nothing is to be delivered). on_sent follows as after reply_end().
+ * The answer cannot be completed: `last_words` (a whole line or event, may be NULL) goes out as one
+ * more piece, then the connection is closed without the final chunk (a RST when nothing is to be
+ * delivered). on_sent follows as after reply_end().
  */
 void reply_cut(struct client *client, const char *last_words);
 
@@ -44,9 +47,11 @@ struct reply_error {
 	int retry_after;	/* seconds; used where the outcome has Retry-After */
 	const char *param;	/* OpenAI's "param"; NULL: null */
 };
-/* A whole error answer. The rest of the request's body is read and thrown away (PRODUCT 2). Returns the body bytes sent. */
+/* A whole error answer. The rest of the request's body is read and thrown away (PRODUCT 2). Returns
+ * the body bytes sent. */
 int64_t reply_error(struct client *client, const struct reply_error *error);
-/* The error as the last line or event of a stream of that family and content type; a new string, the caller frees. */
+/* The error as the last line or event of a stream of that family and content type; a new string,
+ * the caller frees. */
 char *reply_error_line(enum api_family family, bool is_sse, const char *text);
 /* A whole answer of our own endpoints, application/json, Cache-Control: no-store. */
 void reply_json(struct client *client, int status, const char *json, size_t length);

@@ -1,6 +1,7 @@
 /*
- * logs/requests.jsonl: one JSON object a line for each job and pass that ended (PRODUCT 6.1). Lines are collected and written at the turn's
- * end in one write; never torn, never waited for. Told by proxy.c through struct record_events.
+ * logs/requests.jsonl: one JSON object a line for each job and pass that ended (PRODUCT 6.1). Lines
+ * are collected and written at the turn's end in one write; never torn, never waited for. Told by
+ * proxy.c through struct record_events.
  */
 #ifndef SO_OBSERVE_REQUEST_LOG_H
 #define SO_OBSERVE_REQUEST_LOG_H
@@ -14,9 +15,9 @@
 
 struct request_log;
 
-/* `path` "-": standard output, "": off (then nothing is written). The folder is made if it is missing. NULL: cannot be opened, errno says why. */
-MUST_CHECK struct request_log *request_log_create(
-	const char *path, enum log_operations operations);
+/* `path` "-": standard output, "": off (then nothing is written). The folder is made if it is
+ * missing. NULL: cannot be opened, errno says why. */
+MUST_CHECK struct request_log *request_log_create(const char *path, enum log_operations operations);
 /* Writes what is left. NULL is fine. */
 void request_log_destroy(struct request_log *log);
 void request_log_add(struct request_log *log, const struct record *record);
@@ -26,7 +27,8 @@ void request_log_flush(struct request_log *log);
 void request_log_reopen(struct request_log *log);
 /* Lines that could not be written (disk full, pipe full). */
 uint64_t request_log_dropped(const struct request_log *log);
-/* The line of one record, NUL-terminated without newline, valid until the next call (tests, request_log_add). */
+/* The line of one record, NUL-terminated without newline, valid until the next call (tests,
+ * request_log_add). */
 const char *request_log_line(struct request_log *log, const struct record *record);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Sums over ended records for GET /api/v1/queue/stats (PRODUCT 6.2): waits, latencies by warm and cold, warm starts, loads. The counters
- * themselves are core's tally. Told by proxy.c through struct record_events.
+ * Sums over ended records for GET /api/v1/queue/stats (PRODUCT 6.2): waits, latencies by warm and
+ * cold, warm starts, loads. The counters themselves are core's tally. Told by proxy.c through
+ * struct record_events.
  */
 #ifndef SO_OBSERVE_STATS_H
 #define SO_OBSERVE_STATS_H
@@ -11,12 +12,12 @@
 #include "core/record.h"
 
 struct stats {
-	struct histogram wait_us;	 /* of dispatched jobs */
-	int64_t max_wait_us;		 /* expired ones included */
-	struct histogram latency_us;	 /* of jobs that Ollama answered */
+	struct histogram wait_us;    /* of dispatched jobs */
+	int64_t max_wait_us;	     /* expired ones included */
+	struct histogram latency_us; /* of jobs that Ollama answered */
 	struct histogram latency_warm_us;
 	struct histogram latency_cold_us;
-	struct histogram load_us;	 /* of cold jobs whose answer told it */
+	struct histogram load_us; /* of cold jobs whose answer told it */
 	uint64_t warm;
 	uint64_t cold;
 	uint64_t model_loads;

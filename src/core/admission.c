@@ -1,0 +1,67 @@
+#include "core/admission.h"
+
+#include "config/settings.h"
+
+enum {
+	RETRY_AFTER_LEAST_S = 1,
+	RETRY_AFTER_MOST_S = 60,
+	US_PER_S = 1000 * 1000,
+};
+
+/* 0 = no limit. */
+static bool is_over(uint64_t value, int64_t limit)
+{
+	return limit > 0 && value > (uint64_t)limit;
+}
+
+enum outcome admission_at_head(const struct admission *admission, uint64_t length)
+{
+	if (admission->draining)
+		return OUTCOME_SHUTTING_DOWN;
+	if (is_over(length, admission->settings->body_max))
+		return OUTCOME_BODY_TOO_LARGE;
+	/* The job that asks is counted among the reading ones already. */
+	if (is_over(admission->tally->reading, admission->settings->max_reading))
+		return OUTCOME_QUEUE_FULL;
+	if (is_over(admission->bodies_bytes + length, admission->settings->body_total))
+		return OUTCOME_QUEUE_FULL;
+	return OUTCOME_NONE;
+}
+
+enum outcome admission_at_body(const struct admission *admission, uint64_t bytes)
+{
+	if (is_over(bytes, admission->settings->body_max))
+		return OUTCOME_BODY_TOO_LARGE;
+	if (is_over(admission->bodies_bytes, admission->settings->body_total))
+		return OUTCOME_QUEUE_FULL;
+	return OUTCOME_NONE;
+}
+
+enum outcome admission_at_queue(const struct admission *admission)
+{
+	/* It came in before the drain began: "waiting jobs are still served" counts it as waiting.
+	 */
+	if (admission->tally->queued >= (uint64_t)admission->settings->max_queue_size)
+		return OUTCOME_QUEUE_FULL;
+	return OUTCOME_NONE;
+}
+
+int admission_retry_after(const struct admission *admission, int64_t service_us)
+{
+	uint64_t ahead = admission->tally->queued + admission->tally->in_progress;
+	int64_t slots =
+		admission->settings->max_concurrent > 0 ? admission->settings->max_concurrent : 1;
+	int64_t seconds;
+
+	if (service_us <= 0)
+		service_us = US_PER_S;
+	if (service_us > (int64_t)RETRY_AFTER_MOST_S * US_PER_S)
+		service_us = (int64_t)RETRY_AFTER_MOST_S * US_PER_S;
+	/* A place is free when the jobs ahead of a newcomer have shrunk by one slot's share; the
+	 * whole queue passes in ahead · service / slots. Half of that spreads those who come back
+	 * over the time in which places become free. */
+	seconds = ((int64_t)ahead * service_us / slots / 2 + US_PER_S - 1) / US_PER_S;
+	if (seconds < RETRY_AFTER_LEAST_S)
+		return RETRY_AFTER_LEAST_S;
+	return seconds > RETRY_AFTER_MOST_S ? RETRY_AFTER_MOST_S : (int)seconds;
+}

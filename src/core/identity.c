@@ -1,0 +1,55 @@
+#include "core/identity.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include <event2/util.h>
+
+#include "base/memory.h"
+
+enum { RANDOM_BYTES = 16, OWN_ID_MOST = RECORD_ID_BYTES - 1 };
+
+char *identity_project(const char *header, size_t length, const char *client_ip)
+{
+	char name[IDENTITY_PROJECT_BYTES + 1];
+	size_t used = 0;
+
+	for (size_t i = 0; header && i < length && used < IDENTITY_PROJECT_BYTES; i++) {
+		unsigned char byte = (unsigned char)header[i];
+
+		if (byte >= 0x80 || isprint(byte))
+			name[used++] = (char)byte;
+	}
+	while (used > 0 && name[used - 1] == ' ')
+		used--;
+	return used > 0 ? mem_strndup(name, used) : mem_strdup(client_ip);
+}
+
+static bool is_sane_id(const char *header, size_t length)
+{
+	if (!header || length == 0 || length > OWN_ID_MOST)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!isalnum((unsigned char)header[i]) && !memchr("-._:", header[i], 4))
+			return false;
+	}
+	return true;
+}
+
+void identity_request_id(const char *header, size_t length, char ret_id[RECORD_ID_BYTES])
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char random[RANDOM_BYTES];
+
+	if (is_sane_id(header, length)) {
+		memcpy(ret_id, header, length);
+		ret_id[length] = '\0';
+		return;
+	}
+	evutil_secure_rng_get_bytes(random, sizeof(random));
+	for (size_t i = 0; i < sizeof(random); i++) {
+		ret_id[2 * i] = digits[random[i] >> 4];
+		ret_id[2 * i + 1] = digits[random[i] & 0x0f];
+	}
+	ret_id[2 * sizeof(random)] = '\0';
+}

@@ -1,0 +1,111 @@
+#include "core/job.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+static const char *const state_names[] = {
+#define X(symbol, name) name,
+	JOB_STATES(X)
+#undef X
+};
+
+#define TO(state) (1U << JOB_##state)
+
+/* Which states may follow (docs/job-states.md). DONE may follow every state but itself. */
+static const unsigned allowed[JOB_STATE_COUNT] = {
+	[JOB_READING] = TO(QUEUED) | TO(DONE),
+	[JOB_QUEUED] = TO(CONNECTING) | TO(DONE),
+	[JOB_CONNECTING] = TO(AWAITING) | TO(QUEUED) | TO(DONE),
+	[JOB_AWAITING] = TO(STREAMING) | TO(QUEUED) | TO(DONE),
+	[JOB_STREAMING] = TO(FLUSHING) | TO(DONE),
+	[JOB_FLUSHING] = TO(DONE),
+	[JOB_DONE] = 0,
+};
+
+const char *job_state_name(enum job_state state)
+{
+	return state_names[state];
+}
+
+void job_init(struct job *job, struct tally *tally)
+{
+	memset(job, 0, sizeof(*job));
+	record_init(&job->record);
+	job->record.is_job = true;
+	job->state = JOB_READING;
+	job->tally = tally;
+	list_init(&job->link);
+	tally->received++;
+	tally->reading++;
+}
+
+void job_finish(struct job *job)
+{
+	assert(!job->in_ring);
+	list_remove(&job->link);
+	record_finish(&job->record);
+}
+
+/* The gauge of a living state; NULL for DONE, whose counter is the outcome's. */
+static uint64_t *gauge_of(struct tally *tally, enum job_state state)
+{
+	switch (state) {
+	case JOB_READING:
+		return &tally->reading;
+	case JOB_QUEUED:
+		return &tally->queued;
+	case JOB_CONNECTING:
+	case JOB_AWAITING:
+	case JOB_STREAMING:
+		return &tally->in_progress;
+	case JOB_FLUSHING:
+		return &tally->flushing;
+	case JOB_DONE:
+	case JOB_STATE_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+bool job_may_become(enum job_state from, enum job_state to)
+{
+	return (allowed[from] & (1U << to)) != 0;
+}
+
+void job_set_state(struct job *job, enum job_state state)
+{
+	uint64_t *left = gauge_of(job->tally, job->state);
+	uint64_t *entered = gauge_of(job->tally, state);
+
+	assert(job_may_become(job->state, state));
+	assert(left && *left > 0);
+	(*left)--;
+	if (entered) {
+		(*entered)++;
+	} else {
+		assert(job->record.outcome != OUTCOME_NONE);
+		job->tally->ended[outcome_counter(job->record.outcome)]++;
+	}
+	job->state = state;
+}
+
+bool job_holds_slot(const struct job *job)
+{
+	return job->state == JOB_CONNECTING || job->state == JOB_AWAITING ||
+	       job->state == JOB_STREAMING;
+}
+
+bool job_belongs_in_ring(const struct job *job)
+{
+	return job->state == JOB_QUEUED || job->state == JOB_CONNECTING ||
+	       job->state == JOB_AWAITING;
+}
+
+void job_leave_as_pass(struct job *job)
+{
+	assert(job->state == JOB_READING);
+	job->tally->received--;
+	job->tally->reading--;
+	job->state = JOB_DONE;
+}

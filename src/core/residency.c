@@ -1,0 +1,181 @@
+#include "core/residency.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/memory.h"
+
+enum {
+	NAME_BYTES = 256,
+	/* A snapshot older than this says nothing: the probe asks every 5 s, so twice that. */
+	FRESH_US = 10 * 1000 * 1000,
+};
+
+/* FACTS-ollama.md 3: warm answers stay below 100 ms plus what reading the body costs; cold ones
+ * took 254 ms and more. */
+#define COLD_NS 100000000
+#define COLD_NS_PER_BYTE 60
+
+struct residency {
+	struct resident *residents;
+	size_t count;
+	size_t capacity;
+	int64_t taken_us;	 /* of the last snapshot; 0: none */
+	struct resident *coming; /* between begin and end */
+	size_t coming_count;
+	size_t coming_capacity;
+};
+
+struct residency *residency_create(void)
+{
+	return mem_zalloc(sizeof(struct residency));
+}
+
+static void free_residents(struct resident *residents, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(residents[i].name);
+	free(residents);
+}
+
+void residency_destroy(struct residency *residency)
+{
+	if (!residency)
+		return;
+	free_residents(residency->residents, residency->count);
+	free_residents(residency->coming, residency->coming_count);
+	free(residency);
+}
+
+static const char *skip_prefix(const char *text, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return strncasecmp(text, prefix, length) == 0 ? text + length : text;
+}
+
+void residency_canonical(const char *model, char *ret_name, size_t bytes)
+{
+	const char *rest = skip_prefix(model, "https://");
+	const char *last_slash;
+	size_t length;
+
+	rest = skip_prefix(rest, "http://");
+	rest = skip_prefix(rest, "registry.ollama.ai/");
+	rest = skip_prefix(rest, "library/");
+	length = strnlen(rest, bytes - 1);
+	for (size_t i = 0; i < length; i++)
+		ret_name[i] =
+			rest[i] >= 'A' && rest[i] <= 'Z' ? (char)(rest[i] - 'A' + 'a') : rest[i];
+	ret_name[length] = '\0';
+	last_slash = strrchr(ret_name, '/');
+	if (strchr(last_slash ? last_slash : ret_name, ':') == NULL &&
+		length + sizeof(":latest") <= bytes)
+		memcpy(ret_name + length, ":latest", sizeof(":latest"));
+}
+
+static void append(struct resident **list, size_t *count, size_t *capacity, struct resident item)
+{
+	if (*count == *capacity) {
+		*capacity = *capacity ? *capacity * 2 : 4;
+		*list = mem_grow_array(*list, *capacity, sizeof(**list));
+	}
+	(*list)[(*count)++] = item;
+}
+
+void residency_begin(struct residency *residency)
+{
+	free_residents(residency->coming, residency->coming_count);
+	residency->coming = NULL;
+	residency->coming_count = 0;
+	residency->coming_capacity = 0;
+}
+
+void residency_add(struct residency *residency, const char *name, int64_t size, int64_t size_vram,
+	int64_t context_length)
+{
+	char canonical[NAME_BYTES];
+
+	residency_canonical(name, canonical, sizeof(canonical));
+	append(&residency->coming, &residency->coming_count, &residency->coming_capacity,
+		(struct resident){mem_strdup(canonical), size, size_vram, context_length});
+}
+
+void residency_end(struct residency *residency, int64_t now_us)
+{
+	free_residents(residency->residents, residency->count);
+	residency->residents = residency->coming;
+	residency->count = residency->coming_count;
+	residency->capacity = residency->coming_capacity;
+	residency->coming = NULL;
+	residency->coming_count = 0;
+	residency->coming_capacity = 0;
+	residency->taken_us = now_us;
+}
+
+void residency_forget(struct residency *residency)
+{
+	residency_begin(residency);
+	residency_end(residency, 0);
+}
+
+static struct resident *find(const struct residency *residency, const char *model)
+{
+	char canonical[NAME_BYTES];
+
+	residency_canonical(model, canonical, sizeof(canonical));
+	for (size_t i = 0; i < residency->count; i++) {
+		if (strcmp(residency->residents[i].name, canonical) == 0)
+			return &residency->residents[i];
+	}
+	return NULL;
+}
+
+void residency_note_used(struct residency *residency, const char *model)
+{
+	char canonical[NAME_BYTES];
+
+	/* Without a snapshot one model is no picture of what is loaded: the next /api/ps tells. */
+	if (!residency->taken_us || find(residency, model))
+		return;
+	residency_canonical(model, canonical, sizeof(canonical));
+	append(&residency->residents, &residency->count, &residency->capacity,
+		(struct resident){mem_strdup(canonical), -1, -1, -1});
+}
+
+void residency_note_unloaded(struct residency *residency, const char *model)
+{
+	struct resident *resident = find(residency, model);
+
+	if (!resident)
+		return;
+	free(resident->name);
+	*resident = residency->residents[--residency->count];
+}
+
+enum known residency_has(const struct residency *residency, const char *model, int64_t now_us)
+{
+	if (!residency->taken_us || now_us - residency->taken_us > FRESH_US)
+		return KNOWN_NOT;
+	return find(residency, model) ? KNOWN_TRUE : KNOWN_FALSE;
+}
+
+size_t residency_count(const struct residency *residency)
+{
+	return residency->count;
+}
+
+const struct resident *residency_at(const struct residency *residency, size_t index)
+{
+	return &residency->residents[index];
+}
+
+enum known residency_judge(int64_t load_duration, int64_t request_bytes, enum known listed)
+{
+	int64_t bytes = request_bytes > 0 ? request_bytes : 0;
+
+	if (load_duration < 0)
+		return listed;
+	return load_duration >= COLD_NS + COLD_NS_PER_BYTE * bytes ? KNOWN_FALSE : KNOWN_TRUE;
+}

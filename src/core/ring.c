@@ -1,0 +1,94 @@
+#include "core/ring.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "core/job.h"
+
+struct ring {
+	struct job **jobs;
+	size_t places;
+	size_t head; /* index of the oldest */
+	size_t count;
+};
+
+struct ring *ring_create(size_t places)
+{
+	struct ring *ring = mem_zalloc(sizeof(*ring));
+
+	assert(places > 0);
+	ring->jobs = mem_zalloc_array(places, sizeof(struct job *));
+	ring->places = places;
+	return ring;
+}
+
+void ring_destroy(struct ring *ring)
+{
+	if (!ring)
+		return;
+	assert(ring->count == 0);
+	free(ring->jobs);
+	free(ring);
+}
+
+static struct job **slot(const struct ring *ring, size_t index)
+{
+	return &ring->jobs[(ring->head + index) % ring->places];
+}
+
+bool ring_put(struct ring *ring, struct job *job)
+{
+	assert(!job->in_ring);
+	if (ring->count == ring->places)
+		return false;
+	*slot(ring, ring->count++) = job;
+	job->in_ring = true;
+	return true;
+}
+
+/* Closes the gap from the side that is nearer, so that the usual leaver, the oldest, costs nothing.
+ */
+static void close_gap(struct ring *ring, size_t index)
+{
+	if (index < ring->count / 2) {
+		for (size_t i = index; i > 0; i--)
+			*slot(ring, i) = *slot(ring, i - 1);
+		*slot(ring, 0) = NULL;
+		ring->head = (ring->head + 1) % ring->places;
+	} else {
+		for (size_t i = index; i + 1 < ring->count; i++)
+			*slot(ring, i) = *slot(ring, i + 1);
+		*slot(ring, ring->count - 1) = NULL;
+	}
+	ring->count--;
+}
+
+void ring_remove(struct ring *ring, struct job *job)
+{
+	assert(job->in_ring);
+	for (size_t i = 0; i < ring->count; i++) {
+		if (*slot(ring, i) == job) {
+			close_gap(ring, i);
+			job->in_ring = false;
+			return;
+		}
+	}
+	assert(!"job is not in this ring");
+}
+
+size_t ring_count(const struct ring *ring)
+{
+	return ring->count;
+}
+
+size_t ring_places(const struct ring *ring)
+{
+	return ring->places;
+}
+
+struct job *ring_at(const struct ring *ring, size_t index)
+{
+	assert(index < ring->count);
+	return *slot(ring, index);
+}
