@@ -1,0 +1,91 @@
+#include "json/duration.h"
+
+#include <ctype.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+
+#define NANOSECONDS_PER_SECOND 1e9
+
+/* Go's units in nanoseconds; of two that begin alike the longer stands first. */
+static const struct {
+	const char *name;
+	double nanoseconds;
+} units[] = {
+	{"ns", 1},
+	{"us", 1e3},
+	{"\xc2\xb5s", 1e3}, /* micro sign */
+	{"\xce\xbcs", 1e3}, /* Greek mu */
+	{"ms", 1e6},
+	{"s", 1e9},
+	{"m", 60e9},
+	{"h", 3600e9},
+};
+
+bool duration_number_is_zero(const char *number)
+{
+	double seconds = strtod(number, NULL);
+
+	return seconds >= 0 && seconds * NANOSECONDS_PER_SECOND < 1;
+}
+
+/* Digits with at most one point, at least one digit; NULL: not there. */
+static const char *skip_decimal(const char *text)
+{
+	size_t whole = strspn(text, "0123456789");
+	size_t fraction = 0;
+
+	text += whole;
+	if (*text == '.') {
+		fraction = strspn(++text, "0123456789");
+		text += fraction;
+	}
+	return whole + fraction > 0 ? text : NULL;
+}
+
+static const char *skip_unit(const char *text, double *ret_nanoseconds)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(units); i++) {
+		size_t length = strlen(units[i].name);
+
+		/* A unit ends where the next number begins. */
+		if (strncmp(text, units[i].name, length) == 0 &&
+			(text[length] == '\0' || text[length] == '.' ||
+				isdigit((unsigned char)text[length]))) {
+			*ret_nanoseconds = units[i].nanoseconds;
+			return text + length;
+		}
+	}
+	return NULL;
+}
+
+bool duration_text_is_zero(const char *text)
+{
+	double total = 0;
+
+	if (*text == '-' || *text == '+')
+		text++;
+	if (strcmp(text, "0") == 0)
+		return true;
+	if (*text == '\0')
+		return false;
+	while (*text) {
+		const char *unit = skip_decimal(text);
+		double value;
+		double nanoseconds;
+
+		if (!unit)
+			return false;
+		value = strtod(text, NULL);
+		text = skip_unit(unit, &nanoseconds);
+		if (!text)
+			return false;
+		/* Go cuts each part to whole nanoseconds. */
+		if (value * nanoseconds >= 1)
+			total += value * nanoseconds;
+	}
+	/* The sign does not matter: "-0s" is zero too. */
+	return total < 1;
+}

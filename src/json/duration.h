@@ -1,0 +1,16 @@
+/*
+ * Ollama's keep_alive values, read as its Duration.UnmarshalJSON does: a number is seconds, a
+ * string is what Go's time.ParseDuration takes ("30m", "1h2m3.5s", "0"); below zero means for ever.
+ * Called by peek: a zero unloads the model.
+ */
+#ifndef SO_JSON_DURATION_H
+#define SO_JSON_DURATION_H
+
+#include <stdbool.h>
+
+/* A JSON number that comes to less than a nanosecond, and not below zero. */
+bool duration_number_is_zero(const char *number);
+/* A valid duration that comes to less than a nanosecond, and not below zero. */
+bool duration_text_is_zero(const char *text);
+
+#endif
