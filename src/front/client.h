@@ -5,7 +5,7 @@
  * pass and admin are users; front/reply writes the answers.
  *
  * The link between a client and its user is cut by the client before on_left or on_sent is called,
- * or by client_detach().
+ * or by client_release() and client_abort().
  */
 #ifndef SO_FRONT_CLIENT_H
 #define SO_FRONT_CLIENT_H
@@ -41,7 +41,7 @@ struct client_user {
 	void (*on_sent)(void *arg);
 };
 
-/* The request in hand; valid until on_sent, on_left or client_detach(). */
+/* The request in hand; valid until on_sent, on_left, client_release() or client_abort(). */
 const struct request_head *client_head(const struct client *client);
 /* The peer's address without port. */
 const char *client_ip(const struct client *client);
@@ -50,8 +50,11 @@ bool client_is_loopback(const struct client *client);
 /* From on_request only: takes the request. Body bytes follow from the next turn's events on, or at
  * once after on_request returned. */
 void client_accept(struct client *client, const struct client_user *user, void *arg);
-/* Cuts the link without an answer: the connection is closed. */
-void client_detach(struct client *client);
+/* Cuts the link; an answer that was begun and ended is delivered without its user. For use after
+ * reply_error() and reply_cut(). */
+void client_release(struct client *client);
+/* Cuts the link and closes the connection at once, whatever was sent. */
+void client_abort(struct client *client);
 /* "HTTP/1.1 100 Continue", if the client asked for it and no body byte came yet; once. */
 void client_send_continue(struct client *client);
 /* Backpressure on the body. */

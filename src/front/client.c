@@ -1,0 +1,431 @@
+#include "front/client.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include "base/graveyard.h"
+#include "base/memory.h"
+#include "base/ticker.h"
+#include "config/settings.h"
+#include "front/client_parts.h"
+
+enum {
+	/* The tail of the output that still counts as room: a user that was told to wait goes on
+	   well before the socket runs dry. */
+	OUTPUT_LOW_BYTES = 64 * 1024,
+	/* Body bytes handed on in one call: a page's worth of base64, yet no other connection waits
+	   long (STYLE B3.5). */
+	BODY_MOST_BYTES = 256 * 1024,
+	/* One read of the socket. libevent's default of 16 KiB is a bottleneck for images. */
+	READ_MOST_BYTES = 256 * 1024,
+	/* Far above what any client sends (browsers: about 30), far below what would make a search
+	   through them cost. */
+	HEAD_FIELDS_MOST = 1000,
+	/* What nginx and Apache allow. */
+	TARGET_MOST_BYTES = 8190,
+};
+
+static void on_readable(struct bufferevent *connection, void *arg);
+static void on_writable(struct bufferevent *connection, void *arg);
+static void on_event(struct bufferevent *connection, short what, void *arg);
+
+struct client *client_create(
+	struct clients *clients, struct bufferevent *connection, const char *ip, bool is_loopback)
+{
+	struct client *client = mem_zalloc(sizeof(*client));
+
+	client->clients = clients;
+	client->connection = connection;
+	client->fd = bufferevent_getfd(connection);
+	client->ip = mem_strdup(ip);
+	client->is_loopback = is_loopback;
+	client->since_us = ticker_now_us();
+	client->last_write_us = client->since_us;
+	list_init(&client->dirty_link);
+	list_append(&clients->all, &client->link);
+	clients->count++;
+	bufferevent_setcb(connection, on_readable, on_writable, on_event, client);
+	bufferevent_setwatermark(connection, EV_WRITE, OUTPUT_LOW_BYTES, 0);
+	bufferevent_set_max_single_read(connection, READ_MOST_BYTES);
+	bufferevent_set_max_single_write(connection, READ_MOST_BYTES);
+	bufferevent_disable(connection, EV_WRITE);
+	bufferevent_enable(connection, EV_READ);
+	client_arm(client);
+	return client;
+}
+
+static void destroy_client(void *object)
+{
+	struct client *client = object;
+
+	request_head_finish(&client->head);
+	if (client->timer)
+		event_free(client->timer);
+	if (client->closed_event)
+		event_free(client->closed_event);
+	bufferevent_free(client->connection);
+	free(client->ip);
+	free(client);
+}
+
+void client_set_state(struct client *client, enum client_state state)
+{
+	client->state = state;
+	client->since_us = ticker_now_us();
+}
+
+void client_close(struct client *client, enum outcome why)
+{
+	const struct client_user *user = client->user;
+	void *user_arg = client->user_arg;
+	struct clients *clients = client->clients;
+
+	if (client->state == CLIENT_CLOSED)
+		return;
+	client->user = NULL;
+	client_set_state(client, CLIENT_CLOSED);
+	client_output_finish(client);
+	bufferevent_disable(client->connection, EV_READ | EV_WRITE);
+	bufferevent_setcb(client->connection, NULL, NULL, NULL, NULL);
+	if (client->timer)
+		evtimer_del(client->timer);
+	if (client->closed_event)
+		event_del(client->closed_event);
+	list_remove(&client->link);
+	clients->count--;
+	if (user && why != OUTCOME_NONE)
+		user->on_left(user_arg, why);
+	graveyard_add(clients->graveyard, client, destroy_client);
+	clients->events.on_closed(clients->events.arg);
+}
+
+/* EPOLLRDHUP fires with unread data in the socket, so a hang-up is seen though nothing is read. */
+static void on_hang_up(evutil_socket_t fd, short what, void *arg)
+{
+	client_close(arg, OUTCOME_CLIENT_GONE);
+}
+
+static void stop_reading(struct client *client)
+{
+	if (!(bufferevent_get_enabled(client->connection) & EV_READ))
+		return;
+	bufferevent_disable(client->connection, EV_READ);
+	if (!client->closed_event)
+		client->closed_event = event_new(client->clients->base, client->fd,
+			EV_CLOSED | EV_PERSIST, on_hang_up, client);
+	event_add(client->closed_event, NULL);
+}
+
+static void go_on_reading(struct client *client)
+{
+	if (bufferevent_get_enabled(client->connection) & EV_READ)
+		return;
+	if (client->closed_event)
+		event_del(client->closed_event);
+	bufferevent_enable(client->connection, EV_READ);
+}
+
+static void forget_request(struct client *client)
+{
+	request_head_finish(&client->head);
+	client->has_head = false;
+	client->body_paused = false;
+	client->continue_owed = false;
+	client->wants_room = false;
+	client->answer_begun = false;
+	client->answer_ended = false;
+	client->answer_cut = false;
+	client->answer_chunked = false;
+	client->answer_bodiless = false;
+	client->head_started_us = 0;
+	client->scanned = 0;
+}
+
+/* Reads a head if one is there. false: nothing more to do now. */
+static bool process_head(struct client *client)
+{
+	struct clients *clients = client->clients;
+	struct evbuffer *input = bufferevent_get_input(client->connection);
+	struct head_limits limits = {
+		.head_bytes = (size_t)clients->settings->head_max,
+		.target_bytes = TARGET_MOST_BYTES,
+		.fields = HEAD_FIELDS_MOST,
+	};
+	enum http_error error = HTTP_ERROR_NONE;
+
+	switch (request_head_read(&client->head, input, &client->scanned, &limits, &error)) {
+	case HEAD_MORE:
+		if (!client->head_started_us && evbuffer_get_length(input) > 0) {
+			client->head_started_us = ticker_now_us();
+			client_arm(client);
+		}
+		return false;
+	case HEAD_WRONG:
+		client->close_after = true;
+		client_set_state(client, CLIENT_ANSWERING);
+		clients->events.on_bad_head(clients->events.arg, client, error);
+		return false;
+	case HEAD_READY:
+		break;
+	}
+	client->scanned = 0;
+	client->has_head = true;
+	client->close_after = !client->head.keep_alive || clients->draining;
+	client->continue_owed = client->head.expect_continue;
+	client->last_read_us = ticker_now_us();
+	intake_begin(&client->intake, client->head.framing);
+	client_set_state(client, CLIENT_BODY);
+	clients->events.on_request(clients->events.arg, client);
+	return true;
+}
+
+/* Hands on what came of the body. false: nothing more to do now. */
+static bool process_body(struct client *client)
+{
+	struct evbuffer *input = bufferevent_get_input(client->connection);
+	struct evbuffer *piece;
+	enum intake_status status;
+	size_t length;
+
+	if (client->body_paused && client->user) {
+		stop_reading(client);
+		return false;
+	}
+	piece = evbuffer_new();
+	status = intake_read(&client->intake, input, piece, BODY_MOST_BYTES);
+	length = evbuffer_get_length(piece);
+	if (length > 0) {
+		client->continue_owed = false;
+		client->last_read_us = ticker_now_us();
+	}
+	if (status == INTAKE_WRONG) {
+		client->close_after = true;
+		client_set_state(client, CLIENT_ANSWERING);
+		if (client->user)
+			client->user->on_body_failed(client->user_arg, OUTCOME_BAD_REQUEST);
+		else if (!client->answer_ended)
+			client_close(client, OUTCOME_CLIENT_GONE);
+	} else {
+		if (status == INTAKE_COMPLETE)
+			client_set_state(client, CLIENT_ANSWERING);
+		if (client->user && (length > 0 || status == INTAKE_COMPLETE))
+			client->user->on_body(client->user_arg, piece, status == INTAKE_COMPLETE);
+	}
+	evbuffer_free(piece);
+	return client->state != CLIENT_BODY || (length == BODY_MOST_BYTES && !client->body_paused);
+}
+
+/* Pipelined bytes stay where they are; only a hang-up matters now. */
+static bool process_while_answering(struct client *client)
+{
+	if (evbuffer_get_length(bufferevent_get_input(client->connection)) > 0)
+		stop_reading(client);
+	return false;
+}
+
+static void shut(struct client *client)
+{
+	shutdown(client->fd, SHUT_WR);
+	client_set_state(client, CLIENT_CLOSING);
+	go_on_reading(client);
+	client_arm(client);
+}
+
+/* Throws the rest of the body away, so that no RST eats the answer (PRODUCT 2). */
+static bool process_lingering(struct client *client)
+{
+	struct evbuffer *input = bufferevent_get_input(client->connection);
+	struct evbuffer *piece = evbuffer_new();
+	enum intake_status status = intake_read(&client->intake, input, piece, BODY_MOST_BYTES);
+	size_t length = evbuffer_get_length(piece);
+	int64_t most = client->clients->settings->body_max;
+
+	evbuffer_free(piece);
+	if (status == INTAKE_WRONG || (most > 0 && client->intake.received > (uint64_t)most)) {
+		shut(client);
+		return true;
+	}
+	if (status == INTAKE_COMPLETE) {
+		if (client->close_after) {
+			shut(client);
+		} else {
+			forget_request(client);
+			client_set_state(client, CLIENT_HEAD);
+		}
+		return true;
+	}
+	return length == BODY_MOST_BYTES;
+}
+
+static bool process_closing(struct client *client)
+{
+	struct evbuffer *input = bufferevent_get_input(client->connection);
+
+	evbuffer_drain(input, evbuffer_get_length(input));
+	return false;
+}
+
+void client_process(struct client *client)
+{
+	bool go_on = true;
+
+	/* A handler that answers at once comes here again by client_flush only, never from inside.
+	 */
+	if (client->in_handler)
+		return;
+	client->in_handler = true;
+	while (go_on) {
+		switch (client->state) {
+		case CLIENT_HEAD:
+			go_on = process_head(client);
+			break;
+		case CLIENT_BODY:
+			go_on = process_body(client);
+			break;
+		case CLIENT_ANSWERING:
+			go_on = process_while_answering(client);
+			break;
+		case CLIENT_LINGERING:
+			go_on = process_lingering(client);
+			break;
+		case CLIENT_CLOSING:
+			go_on = process_closing(client);
+			break;
+		case CLIENT_CLOSED:
+			go_on = false;
+			break;
+		}
+	}
+	client->in_handler = false;
+	if (client->state != CLIENT_CLOSED)
+		client_arm(client);
+}
+
+/* The answer broke off: the peer must not take it for whole. Where only the connection's end marks
+ * the end of the body, that has to be a reset. */
+static void close_cut(struct client *client)
+{
+	struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+	if (!client->answer_begun || !client->answer_chunked)
+		setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	client_close(client, OUTCOME_NONE);
+}
+
+void client_answer_delivered(struct client *client)
+{
+	const struct client_user *user = client->user;
+	void *user_arg = client->user_arg;
+	bool was_handling = client->in_handler;
+
+	client->user = NULL;
+	client->in_handler = true;
+	if (user)
+		user->on_sent(user_arg);
+	client->in_handler = was_handling;
+	if (client->answer_cut) {
+		close_cut(client);
+		return;
+	}
+	if (client->state == CLIENT_CLOSING)
+		return;
+	if (client->has_head && !client->intake.is_complete && !client->continue_owed) {
+		client_set_state(client, CLIENT_LINGERING);
+		go_on_reading(client);
+	} else if (client->close_after || client->clients->draining) {
+		shut(client);
+	} else {
+		forget_request(client);
+		client_set_state(client, CLIENT_HEAD);
+		go_on_reading(client);
+	}
+	client_process(client);
+}
+
+static void on_readable(struct bufferevent *connection, void *arg)
+{
+	client_process(arg);
+}
+
+static void on_writable(struct bufferevent *connection, void *arg)
+{
+	client_on_drained(arg);
+}
+
+static void on_event(struct bufferevent *connection, short what, void *arg)
+{
+	struct client *client = arg;
+
+	/* A FIN before the answer counts as leaving: it cannot be told from a disconnect (Ollama
+	 * does the same). */
+	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+		client_close(client, OUTCOME_CLIENT_GONE);
+}
+
+const struct request_head *client_head(const struct client *client)
+{
+	return &client->head;
+}
+
+const char *client_ip(const struct client *client)
+{
+	return client->ip;
+}
+
+bool client_is_loopback(const struct client *client)
+{
+	return client->is_loopback;
+}
+
+void client_accept(struct client *client, const struct client_user *user, void *arg)
+{
+	assert(client->has_head && !client->user && !client->answer_begun);
+	client->user = user;
+	client->user_arg = arg;
+}
+
+void client_release(struct client *client)
+{
+	client->user = NULL;
+	client->user_arg = NULL;
+	if (client->body_paused)
+		client_resume_body(client);
+}
+
+void client_abort(struct client *client)
+{
+	client->user = NULL;
+	client_close(client, OUTCOME_NONE);
+}
+
+void client_send_continue(struct client *client)
+{
+	static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	if (!client->continue_owed || client->answer_begun)
+		return;
+	client->continue_owed = false;
+	evbuffer_add(client_output(client), interim, sizeof(interim) - 1);
+	client_mark_dirty(client);
+}
+
+void client_pause_body(struct client *client)
+{
+	client->body_paused = true;
+}
+
+void client_resume_body(struct client *client)
+{
+	if (!client->body_paused)
+		return;
+	client->body_paused = false;
+	client->last_read_us = ticker_now_us();
+	go_on_reading(client);
+	/* What was read before the pause has no event of its own. */
+	bufferevent_trigger(client->connection, EV_READ, BEV_OPT_DEFER_CALLBACKS);
+}

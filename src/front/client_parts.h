@@ -1,0 +1,112 @@
+/*
+ * The inside of a client connection, seen only by the files of front/ that make it up: client.c
+ * (cycle), clients.c (all of them), output.c (writing and time limits) and reply.c (answers).
+ */
+#ifndef SO_FRONT_CLIENT_PARTS_H
+#define SO_FRONT_CLIENT_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <event2/util.h>
+
+#include "base/list.h"
+#include "front/client.h"
+#include "front/clients.h"
+#include "front/intake.h"
+
+struct bufferevent;
+struct evbuffer_cb_entry;
+struct event;
+
+enum client_state {
+	CLIENT_HEAD,	  /* waits for a request head */
+	CLIENT_BODY,	  /* the request has a user; its body is coming */
+	CLIENT_ANSWERING, /* the body is complete, the answer is not */
+	CLIENT_LINGERING, /* the answer is delivered, the body is not complete: what comes is thrown
+			     away */
+	CLIENT_CLOSING,	  /* our side is shut; waits for the peer to read and close */
+	CLIENT_CLOSED,	  /* in the graveyard */
+};
+
+struct clients {
+	struct event_base *base;
+	struct graveyard *graveyard;
+	struct settings *settings;
+	struct clients_events events;
+	struct list all;
+	struct list dirty;
+	size_t count;
+	bool draining;
+};
+
+struct client {
+	struct clients *clients;
+	struct list link;
+	struct list dirty_link;
+	struct bufferevent *connection;
+	evutil_socket_t fd;
+	char *ip;
+	bool is_loopback;
+
+	enum client_state state;
+	struct request_head head;
+	size_t scanned; /* of the head that is coming */
+	struct intake intake;
+
+	const struct client_user *user; /* NULL: nobody, or the answer delivers itself */
+	void *user_arg;
+	bool has_head;	 /* head stands */
+	bool in_handler; /* on_request or another event of ours is on the stack */
+	bool body_paused;
+	bool continue_owed; /* the client waits for 100 Continue */
+	bool wants_room;    /* client_has_room() was false */
+
+	/* the answer */
+	bool answer_begun;
+	bool answer_ended;
+	bool answer_cut; /* ended without its end: close */
+	bool answer_chunked;
+	bool answer_bodiless; /* HEAD, 204, 304: body pieces are dropped */
+	bool close_after;     /* this is the connection's last answer */
+
+	/* reading and writing */
+	bool saw_eof;		    /* the peer shut its side */
+	bool writes_by_event;	    /* EV_WRITE is on: the kernel did not take all at once */
+	struct event *closed_event; /* tells a hang-up while reading is off; NULL: off */
+	struct evbuffer_cb_entry *progress; /* while writes_by_event */
+
+	/* time limits; microseconds of the ticker */
+	struct event *timer;
+	int64_t timer_due_us;	 /* 0: not pending */
+	int64_t since_us;	 /* the present state began */
+	int64_t head_started_us; /* first byte of the head that is coming; 0: none came */
+	int64_t last_read_us;
+	int64_t last_write_us; /* the kernel took something, or the output was empty */
+};
+
+/* client.c */
+struct client *client_create(
+	struct clients *clients, struct bufferevent *connection, const char *ip, bool is_loopback);
+/* Goes on with what lies in the input; called by the events and after an answer was delivered. */
+void client_process(struct client *client);
+/* The kernel has the whole answer: tells the user and goes on with the next request, lingers or
+ * closes. */
+void client_answer_delivered(struct client *client);
+/* The end, from any state: tells the user (unless `why` is OUTCOME_NONE), closes, goes to the
+ * graveyard. */
+void client_close(struct client *client, enum outcome why);
+void client_set_state(struct client *client, enum client_state state);
+
+/* output.c */
+struct evbuffer *client_output(struct client *client);
+void client_mark_dirty(struct client *client);
+/* true: the answer was delivered and more requests may wait in the input. */
+void client_flush(struct client *client);
+/* The bufferevent wrote; its output is at or below the low mark. */
+void client_on_drained(struct client *client);
+/* Sets the timer to the nearest limit of the present state. */
+void client_arm(struct client *client);
+void client_output_finish(struct client *client);
+
+#endif

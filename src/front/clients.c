@@ -1,0 +1,121 @@
+#include "front/clients.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <event2/bufferevent.h>
+
+#include "base/graveyard.h"
+#include "base/memory.h"
+#include "config/settings.h"
+#include "front/client_parts.h"
+#include "io/address.h"
+
+struct clients *clients_create(struct event_base *base, struct graveyard *graveyard,
+	struct settings *settings, const struct clients_events *events)
+{
+	struct clients *clients = mem_zalloc(sizeof(*clients));
+
+	clients->base = base;
+	clients->graveyard = graveyard;
+	clients->settings = settings_take(settings);
+	clients->events = *events;
+	list_init(&clients->all);
+	list_init(&clients->dirty);
+	return clients;
+}
+
+void clients_destroy(struct clients *clients)
+{
+	struct list *node;
+	struct list *following;
+
+	if (!clients)
+		return;
+	LIST_EACH_SAFE(&clients->all, node, following)
+	client_close(CONTAINER_OF(node, struct client, link), OUTCOME_CLIENT_GONE);
+	graveyard_run(clients->graveyard);
+	settings_return(clients->settings);
+	free(clients);
+}
+
+void clients_set_settings(struct clients *clients, struct settings *settings)
+{
+	settings_return(clients->settings);
+	clients->settings = settings_take(settings);
+}
+
+size_t clients_count(const struct clients *clients)
+{
+	return clients->count;
+}
+
+bool clients_may_add(const struct clients *clients)
+{
+	int64_t most = clients->settings->max_connections;
+
+	return most <= 0 || clients->count < (size_t)most;
+}
+
+bool clients_may_add_from(const struct clients *clients, const struct sockaddr *address)
+{
+	int64_t most = clients->settings->max_connections_per_address;
+	char ip[ADDRESS_TEXT_BYTES];
+	struct list *node;
+	int64_t found = 0;
+
+	if (most <= 0)
+		return true;
+	address_print_ip(address, ip);
+	LIST_EACH(&clients->all, node)
+	found += strcmp(CONTAINER_OF(node, struct client, link)->ip, ip) == 0;
+	return found < most;
+}
+
+void clients_add(
+	struct clients *clients, struct bufferevent *connection, const struct sockaddr *address)
+{
+	char ip[ADDRESS_TEXT_BYTES];
+
+	address_print_ip(address, ip);
+	client_create(clients, connection, ip, address_is_loopback(address));
+}
+
+bool clients_flush(struct clients *clients)
+{
+	struct list now;
+
+	/* Only those that are dirty now: what the flush makes dirty (a pipelined request answered
+	 * at once) waits for the next turn. */
+	list_init(&now);
+	while (!list_is_empty(&clients->dirty)) {
+		struct list *node = clients->dirty.next;
+
+		list_remove(node);
+		list_append(&now, node);
+	}
+	while (!list_is_empty(&now)) {
+		struct client *client = LIST_FIRST(&now, struct client, dirty_link);
+
+		list_remove(&client->dirty_link);
+		client_flush(client);
+	}
+	return !list_is_empty(&clients->dirty);
+}
+
+void clients_close_idle(struct clients *clients)
+{
+	struct list *node;
+	struct list *following;
+
+	clients->draining = true;
+	LIST_EACH_SAFE(&clients->all, node, following)
+	{
+		struct client *client = CONTAINER_OF(node, struct client, link);
+
+		if (client->state == CLIENT_HEAD && !client->head_started_us)
+			client_close(client, OUTCOME_NONE);
+	}
+}

@@ -1,0 +1,314 @@
+#include "front/reply.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <event2/buffer.h>
+
+#include "base/memory.h"
+#include "base/ticker.h"
+#include "front/client_parts.h"
+#include "http/chunked.h"
+#include "http/head.h"
+#include "json/writer.h"
+
+enum {
+	DATE_BYTES = 40,
+	US_PER_S = 1000 * 1000,
+	STATUS_BAD_REQUEST = 400,
+	STATUS_UNAUTHORIZED = 401,
+	STATUS_FORBIDDEN = 403,
+	STATUS_METHOD_NOT_ALLOWED = 405,
+	STATUS_TOO_LARGE = 413,
+	STATUS_TOO_MANY_REQUESTS = 429,
+	STATUS_SERVER_ERROR = 500,
+	STATUS_UNAVAILABLE = 503,
+};
+
+static void add_text(struct evbuffer *output, const char *text)
+{
+	evbuffer_add(output, text, strlen(text));
+}
+
+static void add_status_line(struct evbuffer *output, int status, const char *reason)
+{
+	evbuffer_add_printf(
+		output, "HTTP/1.1 %d %s\r\n", status, reason ? reason : http_reason(status));
+}
+
+void reply_interim(struct client *client, int status, const struct fields *fields)
+{
+	struct evbuffer *output = client_output(client);
+
+	assert(!client->answer_begun);
+	add_status_line(output, status, NULL);
+	for (size_t i = 0; fields && i < fields->count; i++)
+		field_write(output, &fields->items[i]);
+	add_text(output, "\r\n");
+	client_mark_dirty(client);
+}
+
+/* Chunked where the length is unknown and the client can read it, else up to the end of the
+ * connection. */
+static void write_framing(struct client *client, struct evbuffer *output, struct framing framing,
+	int64_t bodiless_length)
+{
+	bool is_old = client->has_head && client->head.version_minor == 0;
+
+	switch (framing.kind) {
+	case FRAMING_NONE:
+		if (bodiless_length >= 0)
+			evbuffer_add_printf(
+				output, "Content-Length: %lld\r\n", (long long)bodiless_length);
+		break;
+	case FRAMING_LENGTH:
+		evbuffer_add_printf(
+			output, "Content-Length: %llu\r\n", (unsigned long long)framing.length);
+		break;
+	case FRAMING_CHUNKED:
+	case FRAMING_UNTIL_CLOSE:
+		if (is_old) {
+			client->close_after = true;
+		} else {
+			client->answer_chunked = true;
+			add_text(output, "Transfer-Encoding: chunked\r\n");
+		}
+		break;
+	}
+}
+
+void reply_head(struct client *client, int status, const char *reason, const struct fields *fields,
+	struct framing framing, int64_t bodiless_length)
+{
+	struct evbuffer *output = client_output(client);
+
+	assert(!client->answer_begun);
+	client->answer_begun = true;
+	/* A client that waits for our 100 may send its body or not: the connection's place is
+	 * unknown after this answer. */
+	if (client->continue_owed)
+		client->close_after = true;
+	client->answer_bodiless = framing.kind == FRAMING_NONE;
+	add_status_line(output, status, reason);
+	for (size_t i = 0; i < fields->count; i++)
+		field_write(output, &fields->items[i]);
+	write_framing(client, output, framing, bodiless_length);
+	if (client->close_after)
+		add_text(output, "Connection: close\r\n");
+	else if (client->has_head && client->head.version_minor == 0)
+		add_text(output, "Connection: keep-alive\r\n");
+	add_text(output, "\r\n");
+	client_mark_dirty(client);
+}
+
+void reply_data(struct client *client, struct evbuffer *data)
+{
+	struct evbuffer *output = client_output(client);
+	size_t length = evbuffer_get_length(data);
+
+	assert(client->answer_begun && !client->answer_ended);
+	if (length == 0)
+		return;
+	if (client->answer_bodiless) {
+		evbuffer_drain(data, length);
+		return;
+	}
+	if (client->answer_chunked)
+		chunked_write_begin(output, length);
+	evbuffer_add_buffer(output, data);
+	if (client->answer_chunked)
+		chunked_write_end(output);
+	if (!client_has_room(client))
+		client->wants_room = true;
+	client_mark_dirty(client);
+}
+
+void reply_end(struct client *client)
+{
+	assert(client->answer_begun && !client->answer_ended);
+	if (client->answer_chunked)
+		chunked_write_last(client_output(client));
+	client->answer_ended = true;
+	client_mark_dirty(client);
+}
+
+void reply_cut(struct client *client, const char *last_words)
+{
+	if (last_words && client->answer_begun) {
+		struct evbuffer *piece = evbuffer_new();
+
+		/* A body of known length has no room for further words. */
+		if (client->answer_chunked || client->close_after)
+			add_text(piece, last_words);
+		reply_data(client, piece);
+		evbuffer_free(piece);
+	}
+	client->answer_ended = true;
+	client->answer_cut = true;
+	client_mark_dirty(client);
+}
+
+/* OpenAI's and Anthropic's names for a kind of error, by status. */
+static const char *type_of(int status, enum api_family family)
+{
+	bool is_anthropic = family == API_ANTHROPIC;
+
+	switch (status) {
+	case STATUS_UNAUTHORIZED:
+		return is_anthropic ? "authentication_error" : "invalid_request_error";
+	case STATUS_FORBIDDEN:
+		return is_anthropic ? "permission_error" : "invalid_request_error";
+	case STATUS_TOO_LARGE:
+		return is_anthropic ? "request_too_large" : "invalid_request_error";
+	case STATUS_TOO_MANY_REQUESTS:
+		return "rate_limit_error";
+	case STATUS_UNAVAILABLE:
+		return is_anthropic ? "overloaded_error" : "server_error";
+	default:
+		break;
+	}
+	if (status >= STATUS_SERVER_ERROR)
+		return is_anthropic ? "api_error" : "server_error";
+	return "invalid_request_error";
+}
+
+struct error_words {
+	int status;
+	const char *text;
+	const char *code;
+	const char *param;
+	const char *request_id;
+};
+
+static void write_error(
+	struct json_writer *writer, enum api_family family, const struct error_words *words)
+{
+	json_begin_object(writer, NULL);
+	switch (family) {
+	case API_NATIVE:
+		json_put_string(writer, "error", words->text);
+		break;
+	case API_OPENAI:
+		json_begin_object(writer, "error");
+		json_put_string(writer, "message", words->text);
+		json_put_string(writer, "type", type_of(words->status, family));
+		json_put_string(writer, "code", words->code);
+		json_put_string(writer, "param", words->param);
+		json_end_object(writer);
+		break;
+	case API_ANTHROPIC:
+		json_put_string(writer, "type", "error");
+		json_begin_object(writer, "error");
+		json_put_string(writer, "type", type_of(words->status, family));
+		json_put_string(writer, "message", words->text);
+		json_end_object(writer);
+		if (words->request_id)
+			json_put_string(writer, "request_id", words->request_id);
+		break;
+	}
+	json_end_object(writer);
+}
+
+static void add_date(struct fields *fields, char date[DATE_BYTES])
+{
+	time_t now = (time_t)(ticker_wall_us() / US_PER_S);
+	struct tm parts;
+
+	gmtime_r(&now, &parts);
+	strftime(date, DATE_BYTES, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+	fields_add_text(fields, "Date", date);
+}
+
+/* A whole answer with a body in memory. */
+static void reply_whole(
+	struct client *client, int status, struct fields *fields, const char *body, size_t length)
+{
+	bool is_head = client->has_head && strcmp(client->head.method, "HEAD") == 0;
+	struct framing framing = {.kind = FRAMING_LENGTH, .length = length};
+
+	if (is_head)
+		framing.kind = FRAMING_NONE;
+	reply_head(client, status, NULL, fields, framing, (int64_t)length);
+	if (!is_head)
+		evbuffer_add(client_output(client), body, length);
+	reply_end(client);
+}
+
+int64_t reply_error(struct client *client, const struct reply_error *error)
+{
+	char date[DATE_BYTES];
+	struct fields fields = {0};
+	struct json_writer *writer = json_writer_create();
+	struct error_words words = {
+		.status = outcome_status(error->outcome),
+		.text = error->text ? error->text : outcome_text(error->outcome),
+		.code = outcome_word(error->outcome),
+		.param = error->param,
+		.request_id = error->request_id,
+	};
+	char *retry_after = NULL;
+	const char *body;
+	size_t length;
+
+	write_error(writer, error->family, &words);
+	body = json_writer_get(writer, &length);
+	fields_add_text(&fields, "Content-Type", "application/json; charset=utf-8");
+	add_date(&fields, date);
+	if (error->request_id)
+		fields_add_text(&fields, "X-Request-Id", error->request_id);
+	if (outcome_has_retry_after(error->outcome)) {
+		retry_after = mem_printf("%d", error->retry_after);
+		fields_add_text(&fields, "Retry-After", retry_after);
+	}
+	if (words.status == STATUS_UNAUTHORIZED)
+		fields_add_text(&fields, "WWW-Authenticate", "Bearer");
+	reply_whole(client, words.status, &fields, body, length);
+	free(retry_after);
+	fields_finish(&fields);
+	json_writer_destroy(writer);
+	return (int64_t)length;
+}
+
+char *reply_error_line(enum api_family family, bool is_sse, const char *text)
+{
+	struct json_writer *writer = json_writer_create();
+	struct error_words words = {.status = STATUS_SERVER_ERROR, .text = text};
+	const char *event = family == API_ANTHROPIC ? "event: error\n" : "";
+	size_t length;
+	char *line;
+
+	write_error(writer, family, &words);
+	if (is_sse)
+		line = mem_printf("%sdata: %s\n\n", event, json_writer_get(writer, &length));
+	else
+		line = mem_printf("%s\n", json_writer_get(writer, &length));
+	json_writer_destroy(writer);
+	return line;
+}
+
+void reply_json(struct client *client, int status, const char *json, size_t length)
+{
+	char date[DATE_BYTES];
+	struct fields fields = {0};
+
+	fields_add_text(&fields, "Content-Type", "application/json; charset=utf-8");
+	fields_add_text(&fields, "Cache-Control", "no-store");
+	add_date(&fields, date);
+	reply_whole(client, status, &fields, json, length);
+	fields_finish(&fields);
+}
+
+void reply_method_not_allowed(struct client *client, const char *allow)
+{
+	static const char body[] = "{\"error\":\"method not allowed\"}";
+	char date[DATE_BYTES];
+	struct fields fields = {0};
+
+	fields_add_text(&fields, "Content-Type", "application/json; charset=utf-8");
+	fields_add_text(&fields, "Allow", allow);
+	add_date(&fields, date);
+	reply_whole(client, STATUS_METHOD_NOT_ALLOWED, &fields, body, sizeof(body) - 1);
+	fields_finish(&fields);
+}
