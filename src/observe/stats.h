@@ -14,12 +14,13 @@
 struct stats {
 	struct histogram wait_us;    /* of dispatched jobs */
 	int64_t max_wait_us;	     /* expired ones included */
-	struct histogram latency_us; /* of jobs that Ollama answered */
+	struct histogram latency_us; /* of jobs that ended in success: errors would dilute it */
 	struct histogram latency_warm_us;
 	struct histogram latency_cold_us;
 	struct histogram load_us; /* of cold jobs whose answer told it */
-	uint64_t warm;
+	uint64_t warm;		  /* of jobs that ended in success, as cold */
 	uint64_t cold;
+	/* jobs that waited for a load, however they ended; two that share one load count as two */
 	uint64_t model_loads;
 };
 

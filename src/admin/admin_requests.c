@@ -1,0 +1,82 @@
+/*
+ * GET /api/v1/queue/requests (PRODUCT 6.6): first the jobs that do not wait for their turn, in
+ * order of arrival, then those that do, the next one first. One walk each, however long the queue
+ * is.
+ */
+#include "admin/admin.h"
+
+#include "core/job.h"
+#include "json/writer.h"
+
+enum { DECIMALS = 3, RATE_DECIMALS = 1, US_PER_MS = 1000 };
+
+#define NS_PER_S 1e9
+
+static void put_us(struct json_writer *writer, const char *key, int64_t us)
+{
+	json_put_fixed(writer, key, (double)us / US_PER_MS, DECIMALS);
+}
+
+static void put_speed(struct json_writer *writer, const struct record *record)
+{
+	if (record->eval_count >= 0)
+		json_put_int(writer, "tokens", record->eval_count);
+	else
+		json_put_null(writer, "tokens");
+	if (record->eval_count >= 0 && record->eval_duration > 0)
+		json_put_fixed(writer, "tokens_per_s",
+			(double)record->eval_count * NS_PER_S / (double)record->eval_duration,
+			RATE_DECIMALS);
+	else
+		json_put_null(writer, "tokens_per_s");
+}
+
+/* `place` 1: next; 0: it does not wait for its turn. */
+static void put_job(struct json_writer *writer, const struct admin_view *view,
+	const struct job *job, int64_t place)
+{
+	const struct record *record = &job->record;
+	int64_t wait_us = record->queue_wait_us;
+
+	if (job->state == JOB_QUEUED)
+		wait_us += view->now_us - job->queued_since_us;
+	json_begin_object(writer, NULL);
+	json_put_string(writer, "id", record->request_id);
+	json_put_string(writer, "project", record->project);
+	json_put_string(writer, "class", record->priority);
+	json_put_string(writer, "model", record->model);
+	json_put_string(writer, "operation", operation_name(record->operation));
+	json_put_string(writer, "state", job_state_name(job->state));
+	put_us(writer, "age_ms", view->now_us - record->arrived_us);
+	put_us(writer, "wait_ms", wait_us);
+	if (place)
+		json_put_int(writer, "place", place);
+	else
+		json_put_null(writer, "place");
+	put_speed(writer, record);
+	json_end_object(writer);
+}
+
+void admin_write_requests(struct json_writer *writer, const struct admin_view *view)
+{
+	const struct list *node;
+	int64_t place = 0;
+
+	json_begin_object(writer, NULL);
+	json_begin_array(writer, "requests");
+	LIST_EACH(view->living_jobs, node)
+	{
+		const struct job *job = CONTAINER_OF(node, struct job, link);
+
+		if (job->state != JOB_QUEUED)
+			put_job(writer, view, job, 0);
+	}
+	for (size_t i = 0; i < ring_count(view->ring); i++) {
+		const struct job *job = ring_at(view->ring, i);
+
+		if (job->state == JOB_QUEUED)
+			put_job(writer, view, job, ++place);
+	}
+	json_end_array(writer);
+	json_end_object(writer);
+}

@@ -1,0 +1,73 @@
+#include "observe/request_log.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "observe/request_line.h"
+#include "observe/sink.h"
+#include "json/writer.h"
+
+struct request_log {
+	struct sink *sink; /* NULL: off */
+	struct json_writer *writer;
+	enum log_operations operations;
+};
+
+struct request_log *request_log_create(const char *path, enum log_operations operations)
+{
+	struct sink *sink = path[0] ? sink_create(path) : NULL;
+	struct request_log *log;
+
+	if (path[0] && !sink)
+		return NULL;
+	log = mem_zalloc(sizeof(*log));
+	log->sink = sink;
+	log->writer = json_writer_create();
+	log->operations = operations;
+	return log;
+}
+
+void request_log_destroy(struct request_log *log)
+{
+	if (!log)
+		return;
+	sink_destroy(log->sink);
+	json_writer_destroy(log->writer);
+	free(log);
+}
+
+void request_log_add(struct request_log *log, const struct record *record)
+{
+	const char *line;
+	size_t length;
+
+	if (!log->sink || (record->is_poll && log->operations != LOG_OPERATIONS_ALL))
+		return;
+	(void)request_log_line(log, record);
+	line = json_writer_get(log->writer, &length);
+	sink_add(log->sink, line, length);
+}
+
+void request_log_flush(struct request_log *log)
+{
+	if (log->sink)
+		sink_flush(log->sink);
+}
+
+void request_log_reopen(struct request_log *log)
+{
+	if (log->sink)
+		sink_reopen(log->sink);
+}
+
+uint64_t request_log_dropped(const struct request_log *log)
+{
+	return log->sink ? sink_dropped(log->sink) : 0;
+}
+
+const char *request_log_line(struct request_log *log, const struct record *record)
+{
+	json_writer_reset(log->writer);
+	request_line_write(log->writer, record);
+	return json_writer_get(log->writer, NULL);
+}
