@@ -1,6 +1,7 @@
 /*
- * Makes a snapshot of settings from the key table's defaults, the configuration file, the environment and the flags, each
- * beating the one before it. Called by main.c. Messages name file and line, the variable or the flag.
+ * Makes a snapshot of settings from the key table's defaults, the configuration file, the
+ * environment and the flags, each beating the one before it. Called by main.c. Messages name file
+ * and line, the variable or the flag.
  */
 #ifndef SO_CONFIG_LOAD_H
 #define SO_CONFIG_LOAD_H
@@ -9,12 +10,12 @@
 
 struct settings;
 
-#define LOAD_ACTIONS(X)                                                                            \
-	X(SERVE)                                                                                   \
-	X(HEALTH)  /* `shared-ollama health [URL]` */                                              \
-	X(HELP)                                                                                    \
-	X(VERSION)                                                                                 \
-	X(USAGE)   /* wrong arguments: message made, exit 2 */                                     \
+#define LOAD_ACTIONS(X)                                        \
+	X(SERVE)                                               \
+	X(HEALTH) /* `shared-ollama health [URL]` */           \
+	X(HELP)                                                \
+	X(VERSION)                                             \
+	X(USAGE)   /* wrong arguments: message made, exit 2 */ \
 	X(FAILURE) /* unreadable or wrong configuration: message made, exit 1 */
 
 enum load_action {
@@ -26,8 +27,9 @@ enum load_action {
 struct load_result {
 	enum load_action action;
 	struct settings *settings; /* SERVE and HEALTH; the caller's reference */
-	char *message;		   /* USAGE and FAILURE: what to print on stderr, without newline; HELP: the text. The caller frees. */
-	const char *url;	   /* HEALTH: argument or NULL; points into argv */
+	char *message;	 /* USAGE and FAILURE: what to print on stderr, without newline; HELP: the
+			    text. The caller frees. */
+	const char *url; /* HEALTH: argument or NULL; points into argv */
 };
 
 /* `environment` is NULL-terminated NAME=VALUE as environ. */

@@ -1,6 +1,7 @@
 /*
- * The configuration in force: one immutable, counted snapshot. config/load makes it from the key table (config/keys.h); everybody else
- * reads fields. A job keeps the snapshot it came under (settings_take), a reload makes a new one. 0 = no limit everywhere.
+ * The configuration in force: one immutable, counted snapshot. config/load makes it from the key
+ * table (config/keys.h); everybody else reads fields. A job keeps the snapshot it came under
+ * (settings_take), a reload makes a new one. 0 = no limit everywhere.
  */
 #ifndef SO_CONFIG_SETTINGS_H
 #define SO_CONFIG_SETTINGS_H
@@ -19,7 +20,7 @@ struct settings {
 	int references;
 
 	/* where */
-	char **listen; /* "ADDR:PORT", "[ADDR]:PORT"; NULL-terminated */
+	char **listen;	     /* "ADDR:PORT", "[ADDR]:PORT"; NULL-terminated */
 	char *upstream;	     /* the URL as given, for messages */
 	char *upstream_host; /* without brackets */
 	uint16_t upstream_port;
@@ -37,20 +38,20 @@ struct settings {
 	enum concurrency_kind concurrency;
 
 	/* time limits, milliseconds */
-	int64_t header_timeout_ms;	       /* 30,000 */
-	int64_t body_timeout_ms;	       /* 60,000 between bytes */
-	int64_t idle_timeout_ms;	       /* 300,000 */
-	int64_t write_timeout_ms;	       /* 300,000 */
-	int64_t upstream_connect_timeout_ms;    /* 5,000 */
+	int64_t header_timeout_ms;		/* 30,000 */
+	int64_t body_timeout_ms;		/* 60,000 between bytes */
+	int64_t idle_timeout_ms;		/* 300,000 */
+	int64_t write_timeout_ms;		/* 300,000 */
+	int64_t upstream_connect_timeout_ms;	/* 5,000 */
 	int64_t upstream_first_byte_timeout_ms; /* 600,000 */
-	int64_t upstream_idle_timeout_ms;       /* 300,000 between bytes */
-	int64_t drain_timeout_ms;	       /* 60,000 */
+	int64_t upstream_idle_timeout_ms;	/* 300,000 between bytes */
+	int64_t drain_timeout_ms;		/* 60,000 */
 
 	/* sizes, bytes */
-	int64_t body_max;    /* 100 MiB */
-	int64_t body_memory; /* 1 MiB */
-	int64_t body_total;  /* 2 GiB */
-	int64_t head_max;    /* 64 KiB */
+	int64_t body_max;      /* 100 MiB */
+	int64_t body_memory;   /* 1 MiB */
+	int64_t body_total;    /* 2 GiB */
+	int64_t head_max;      /* 64 KiB */
 	char *spool_directory; /* for bodies over body_memory; default: $TMPDIR, else /var/tmp */
 
 	/* counts */
@@ -58,6 +59,9 @@ struct settings {
 	int64_t max_connections_per_address; /* 0 */
 };
 
+/* Empty, with one reference, for config/load (and tests) to fill; nobody writes to it afterwards.
+ */
+struct settings *settings_create(void);
 /* Another reference to the same snapshot. */
 struct settings *settings_take(struct settings *settings);
 /* Gives one reference back; the last one frees. NULL is fine. */

@@ -1,0 +1,197 @@
+#include "config/keys.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/memory.h"
+#include "config/settings.h"
+
+#define SECOND INT64_C(1000) /* in milliseconds */
+#define KIB (INT64_C(1) << 10)
+#define MIB (INT64_C(1) << 20)
+#define TIB (INT64_C(1) << 40)
+
+/* Longer waits are no limit; and evhttp's own time-out, set to more, must not come first. */
+#define DURATION_MAX (30 * 24 * 60 * 60 * SECOND)
+/* More than any disk that holds request bodies; sums of such sizes do not overflow. */
+#define SIZE_MAX_BYTES TIB
+/* The ring is one array of so many places. */
+#define PLACES_MAX INT64_C(100000)
+/* Far over any OLLAMA_NUM_PARALLEL. */
+#define CONCURRENT_MAX INT64_C(1024)
+/* What Linux lets a process open at most by default (fs.nr_open). */
+#define CONNECTIONS_MAX INT64_C(1048576)
+/* Below this no ordinary head fits, above it one head would cost as much as a body. */
+#define HEAD_MIN KIB
+#define HEAD_MAX (16 * MIB)
+
+static const char *const schedulers[] = {[SCHEDULER_FIFO] = "fifo", NULL};
+static const char *const concurrencies[] = {[CONCURRENCY_FIXED] = "fixed", NULL};
+static const char *const operations[] = {
+	[LOG_OPERATIONS_DEFAULT] = "default", [LOG_OPERATIONS_ALL] = "all", NULL};
+static const char *const levels[] = {
+#define X(symbol, name) [LOG_##symbol] = (name),
+	LOG_LEVELS(X)
+#undef X
+		NULL};
+
+#define FIELD(member) .name = #member, .offset = offsetof(struct settings, member)
+/* settings.h says the unit in the field's name. */
+#define TIME_FIELD(member) .name = #member, .offset = offsetof(struct settings, member##_ms)
+
+#define DURATION                                                                               \
+	.type = KEY_DURATION, .placeholder = "SECONDS", .minimum = 1, .maximum = DURATION_MAX, \
+	.zero_is_no_limit = true, .is_reloadable = true
+#define SIZE                                                                               \
+	.type = KEY_SIZE, .placeholder = "BYTES", .minimum = 1, .maximum = SIZE_MAX_BYTES, \
+	.zero_is_no_limit = true, .is_reloadable = true
+#define COUNT .type = KEY_COUNT, .placeholder = "N", .is_reloadable = true
+
+const struct key keys[] = {
+	{FIELD(listen), .section = "Where", .type = KEY_ADDRESSES, .fallback = "127.0.0.1:8000",
+		.placeholder = "ADDR:PORT",
+		.help = "where clients connect; may be given several times; * is every address, "
+			"port 0 the kernel's choice"},
+	{FIELD(upstream), .type = KEY_URL, .fallback = "http://127.0.0.1:11434",
+		.placeholder = "URL",
+		.help = "the Ollama to share: http://HOST[:PORT], port 11434 if none is given"},
+	{FIELD(request_log), .type = KEY_TEXT, .fallback = "logs/requests.jsonl",
+		.placeholder = "FILE", .is_reloadable = true,
+		.help = "one JSON line for each request; - is standard output, an empty text none"},
+	{FIELD(log_operations), .type = KEY_CHOICE, .fallback = "default", .placeholder = "WHICH",
+		.choices = operations, .is_reloadable = true,
+		.help = "which requests are logged; all includes the polls of /, /api/version and "
+			"/api/ps"},
+	{FIELD(log_level), .type = KEY_CHOICE, .fallback = "info", .placeholder = "LEVEL",
+		.choices = levels, .is_reloadable = true,
+		.help = "the least important diagnostics shown on stderr"},
+
+	{FIELD(max_concurrent), .section = "Queue", COUNT, .fallback = "3", .minimum = 1,
+		.maximum = CONCURRENT_MAX, .help = "inference requests that run at the same time"},
+	{FIELD(max_concurrent_limit), COUNT, .fallback = "16", .minimum = 1,
+		.maximum = CONCURRENT_MAX, .help = "the most that max_concurrent may become"},
+	{FIELD(max_queue_size), COUNT, .fallback = "50", .minimum = 1, .maximum = PLACES_MAX,
+		.help = "inference requests that wait; more are answered 503"},
+	{FIELD(max_reading), COUNT, .fallback = "200", .minimum = 1, .maximum = CONNECTIONS_MAX,
+		.zero_is_no_limit = true,
+		.help = "inference requests whose body is still arriving"},
+	{TIME_FIELD(default_timeout), DURATION, .fallback = "60",
+		.help = "the longest wait in the queue; the run is not bounded by it"},
+	{FIELD(scheduler), .type = KEY_CHOICE, .fallback = "fifo", .placeholder = "RULE",
+		.choices = schedulers, .help = "who is next; fifo is the order of arrival"},
+	{FIELD(concurrency), .type = KEY_CHOICE, .fallback = "fixed", .placeholder = "RULE",
+		.choices = concurrencies, .help = "how many run; fixed is max_concurrent"},
+
+	{TIME_FIELD(header_timeout), .section = "Time limits", DURATION, .fallback = "30",
+		.help = "from a request's first byte to its complete head"},
+	{TIME_FIELD(body_timeout), DURATION, .fallback = "60",
+		.help = "between two bytes of a request's body"},
+	{TIME_FIELD(idle_timeout), DURATION, .fallback = "300",
+		.help = "a kept-alive connection without a request"},
+	{TIME_FIELD(write_timeout), DURATION, .fallback = "300",
+		.help = "a client that takes nothing of its answer"},
+	{TIME_FIELD(upstream_connect_timeout), DURATION, .fallback = "5",
+		.help = "connecting to Ollama"},
+	{TIME_FIELD(upstream_first_byte_timeout), DURATION, .fallback = "600",
+		.help = "from the sent request to Ollama's answer; a model's load may take "
+			"minutes"},
+	{TIME_FIELD(upstream_idle_timeout), DURATION, .fallback = "300",
+		.help = "between two bytes of Ollama's answer"},
+	{TIME_FIELD(drain_timeout), DURATION, .fallback = "60",
+		.help = "for the requests at hand after SIGTERM"},
+
+	{FIELD(body_max), .section = "Sizes", SIZE, .fallback = "100m",
+		.help = "the largest body of an inference request; larger ones are answered 413"},
+	{FIELD(body_memory), SIZE, .fallback = "1m",
+		.help = "what of a body is kept in memory; longer ones go into a file"},
+	{FIELD(body_total), SIZE, .fallback = "2g", .help = "all bodies that are kept, together"},
+	{FIELD(head_max), .type = KEY_SIZE, .fallback = "64k", .placeholder = "BYTES",
+		.minimum = HEAD_MIN, .maximum = HEAD_MAX, .zero_is_no_limit = true,
+		.is_reloadable = true, .help = "the largest request head"},
+	{FIELD(spool_directory), .type = KEY_TEXT, .fallback = "",
+		.fallback_shown = "$TMPDIR, else /var/tmp", .placeholder = "DIRECTORY",
+		.is_reloadable = true,
+		.help = "where bodies over body_memory go, as files without a name"},
+
+	{FIELD(max_connections), .section = "Connections", COUNT, .fallback = "20000", .minimum = 1,
+		.maximum = CONNECTIONS_MAX, .zero_is_no_limit = true,
+		.help = "client connections at the same time; lowered to what descriptors allow"},
+	{FIELD(max_connections_per_address), COUNT, .fallback = "0", .minimum = 1,
+		.maximum = CONNECTIONS_MAX, .zero_is_no_limit = true,
+		.help = "of these from one address"},
+};
+const size_t keys_count = ARRAY_LENGTH(keys);
+
+static const char *const units[] = {
+#define X(symbol, unit) [KEY_##symbol] = (unit),
+	KEY_TYPES(X)
+#undef X
+};
+
+const char *key_unit(const struct key *key)
+{
+	return units[key->type];
+}
+
+static char as_file(char byte)
+{
+	return byte;
+}
+
+static char as_flag(char byte)
+{
+	return byte == '_' ? '-' : byte;
+}
+
+static char as_variable(char byte)
+{
+	return (char)toupper((unsigned char)byte);
+}
+
+static const struct key *find(const char *name, size_t length, char (*spell)(char byte))
+{
+	for (size_t i = 0; i < keys_count; i++) {
+		size_t at = 0;
+
+		while (at < length && keys[i].name[at] && spell(keys[i].name[at]) == name[at])
+			at++;
+		if (at == length && !keys[i].name[at])
+			return &keys[i];
+	}
+	return NULL;
+}
+
+const struct key *key_find(const char *name, size_t length)
+{
+	return find(name, length, as_file);
+}
+
+const struct key *key_find_flag(const char *flag, size_t length)
+{
+	return find(flag, length, as_flag);
+}
+
+const struct key *key_find_variable(const char *variable, size_t length)
+{
+	return find(variable, length, as_variable);
+}
+
+static char *spelled(const char *before, const struct key *key, char (*spell)(char byte))
+{
+	char *text = mem_printf("%s%s", before, key->name);
+
+	for (char *at = text + strlen(before); *at; at++)
+		*at = spell(*at);
+	return text;
+}
+
+char *key_flag(const struct key *key)
+{
+	return spelled("--", key, as_flag);
+}
+
+char *key_variable(const struct key *key)
+{
+	return spelled("SHARED_OLLAMA_", key, as_variable);
+}
