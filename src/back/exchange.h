@@ -1,9 +1,16 @@
 /*
- * One request whose body is complete, and its answer, over one evhttp connection (docs/decisions/0001). Started by relay (jobs), pass and
- * probe. The user gives method, target, fields and body and is told what comes back; time limits are the user's own.
+ * One request whose body is complete, and its answer, over one evhttp connection
+ * (docs/decisions/0001). Started by relay (jobs), pass and probe. The user gives method, target,
+ * fields and body and is told what comes back; time limits are the user's own.
  *
- * Order of events: on_connected?, on_head?, on_data*, on_end. on_end comes exactly once, unless exchange_cancel() was called; it may come before
- * exchange_start() returns only as ret = NULL (then no event is sent at all). The exchange frees itself after on_end or cancel.
+ * Order of events: on_connected?, on_head?, on_data*, on_end. on_end comes exactly once, unless
+ * exchange_cancel() was called; it may come before exchange_start() returns only as ret = NULL
+ * (then no event is sent at all). The exchange frees itself after on_end or cancel.
+ *
+ * All addresses of the upstream are tried in turn until one accepts. An answer is checked by our
+ * own rules (RFC 9112) on top of evhttp's: any 1xx but 100, a doubtful length, a head over 64 KiB
+ * are MALFORMED. What evhttp cannot do: a 102 or 103 costs the answer, chunk extensions are
+ * malformed, and a chunk is held in memory until it is whole.
  */
 #ifndef SO_BACK_EXCHANGE_H
 #define SO_BACK_EXCHANGE_H
@@ -20,11 +27,11 @@ struct evbuffer;
 struct exchange;
 struct pool;
 
-#define EXCHANGE_ENDS(X)                                                                           \
-	X(COMPLETE, "complete")	  /* the whole answer arrived */                                   \
-	X(REFUSED, "refused")	  /* no address accepted the connection */                         \
-	X(RESET, "reset")	  /* the connection ended before a whole head */                   \
-	X(MALFORMED, "malformed") /* not a sound HTTP answer */                                    \
+#define EXCHANGE_ENDS(X)                                                         \
+	X(COMPLETE, "complete")	  /* the whole answer arrived */                 \
+	X(REFUSED, "refused")	  /* no address accepted the connection */       \
+	X(RESET, "reset")	  /* the connection ended before a whole head */ \
+	X(MALFORMED, "malformed") /* not a sound HTTP answer */                  \
 	X(TRUNCATED, "truncated") /* broke off, or became malformed, after its head */
 
 enum exchange_end {
@@ -47,7 +54,8 @@ struct exchange_events {
 	/* Connected, the request is being sent. May be called before exchange_start() returns. */
 	void (*on_connected)(void *arg);
 	void (*on_head)(void *arg, const struct exchange_head *head);
-	/* The callee takes what it wants out of `data` (evbuffer_add_buffer moves it); the rest is thrown away. */
+	/* The callee takes what it wants out of `data` (evbuffer_add_buffer moves it); the rest is
+	 * thrown away. */
 	void (*on_data)(void *arg, struct evbuffer *data);
 	void (*on_end)(void *arg, enum exchange_end end);
 };
@@ -55,22 +63,27 @@ struct exchange_events {
 struct exchange_request {
 	const char *method; /* one that exchange_can_send() knows */
 	const char *target; /* sent verbatim */
-	const struct fields *fields; /* all to be sent, Host and framing excepted; copied */
-	/* Fills the body into `out`, called during exchange_start(), again when another address is tried; NULL: none. false: it cannot. */
+	/* All to be sent; copied. Host, Content-Length, Transfer-Encoding, Connection and Expect
+	 * are left out: they are made here or cannot be sent. */
+	const struct fields *fields;
+	/* Fills the body into `out`, called during exchange_start(), again when another address is
+	 * tried; NULL: none. false: it cannot. */
 	bool (*fill_body)(void *arg, struct evbuffer *out);
-	uint64_t body_bytes; /* Content-Length is sent for it; with has_body false none but for POST, PUT, PATCH (0) */
+	uint64_t body_bytes; /* Content-Length is sent for it; with has_body false none but for
+				POST, PUT, PATCH (0) */
 	bool has_body;
 };
 
 /* evhttp has a name for this method (else the tunnel carries it). */
 bool exchange_can_send(const char *method);
 /*
- * NULL: it could not even begin (no address known, out of descriptors, body unreadable); treat it as EXCHANGE_REFUSED. `arg` is for events and
- * fill_body and must live until on_end or cancel.
+ * NULL: it could not even begin (no address known, out of descriptors, body unreadable); treat it
+ * as EXCHANGE_REFUSED. `arg` is for events and fill_body and must live until on_end or cancel.
  */
 MUST_CHECK struct exchange *exchange_start(struct pool *pool,
 	const struct exchange_request *request, const struct exchange_events *events, void *arg);
-/* Ends it at once and closes the connection, which is what makes Ollama stop; no event follows. Safe inside every event and while connecting. */
+/* Ends it and closes the connection in this turn's tail (the graveyard), which is what makes Ollama
+ * stop; no event follows. Safe inside every event and while connecting. */
 void exchange_cancel(struct exchange *exchange);
 /* Backpressure: stop and go on reading from Ollama. What was read already still arrives. */
 void exchange_pause(struct exchange *exchange);

@@ -1,6 +1,11 @@
 /*
- * The connections to Ollama: which addresses it has now, evhttp connections that are idle and may be used again, and an own
- * count of what is open. Made by proxy.c; used by back/exchange, back/tunnel (addresses only) and back/probe.
+ * The connections to Ollama: which addresses it has now, evhttp connections that are idle and may
+ * be used again, and an own count of what is open. Made by proxy.c; used by back/exchange,
+ * back/tunnel (addresses only) and back/probe.
+ *
+ * The last idle connection is used first, so that those which a burst left over grow old: they are
+ * closed after POOL_IDLE_US, and beyond POOL_IDLE_MOST the oldest at once. An idle connection that
+ * Ollama closed, or that sent a byte nobody asked for, is never used again.
  */
 #ifndef SO_BACK_POOL_H
 #define SO_BACK_POOL_H
@@ -9,19 +14,75 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
+
+struct address;
+struct connection;
 struct event_base;
+struct evhttp_connection;
 struct graveyard;
 struct settings;
 struct pool;
 
-/* The name is resolved at once; until the first answer nothing can connect (numeric addresses: at once). */
+enum {
+	/* Twice as many as jobs and passes usually run at once: the rest of a burst is not kept. */
+	POOL_IDLE_MOST = 64,
+	/* Shorter than the keep-alive limit of every proxy that may stand before an Ollama. */
+	POOL_IDLE_US = 60 * 1000 * 1000,
+};
+
+/* The name is resolved at once; until the first answer nothing can connect (numeric addresses: at
+ * once). */
 struct pool *pool_create(
 	struct event_base *base, struct graveyard *graveyard, const struct settings *settings);
-/* All exchanges and tunnels must have ended. */
+/*
+ * All exchanges and tunnels must have ended or been cancelled; what of them still waits in the
+ * graveyard is destroyed here. Not from inside a callback. NULL is fine.
+ */
 void pool_destroy(struct pool *pool);
 /* "127.0.0.1:11434": what Host says upstream and messages name. */
 const char *pool_host(const struct pool *pool);
 size_t pool_open_connections(const struct pool *pool);
 size_t pool_idle_connections(const struct pool *pool);
+
+/* ---- for back/ only ---- */
+
+struct event_base *pool_base(const struct pool *pool);
+struct graveyard *pool_graveyard(const struct pool *pool);
+/* All addresses known now; they may change in every turn. */
+size_t pool_address_count(const struct pool *pool);
+/* Where to begin: the address that was connected last. */
+size_t pool_first_address(const struct pool *pool);
+/* `index` is taken modulo the count, which must not be 0. */
+const struct address *pool_address(const struct pool *pool, size_t index);
+void pool_note_connected(struct pool *pool, size_t index);
+/* Every address was tried and none connected: the name is resolved again. */
+void pool_note_refused(struct pool *pool);
+/* A connection of the tunnel's own begins and ends. */
+void pool_count_open(struct pool *pool, int change);
+/* TCP_NODELAY and CLOEXEC for a socket that libevent made. */
+void pool_tune_socket(int fd);
+
+/* Who uses a connection is told how its bytes move. Called from inside libevent: nothing may be
+ * ended there. */
+struct connection_watch {
+	/* `left` bytes wait to be sent. */
+	void (*on_output)(void *arg, size_t added, size_t removed, size_t left);
+	/* `held` bytes were read and not yet taken by evhttp. */
+	void (*on_input)(void *arg, size_t added, size_t held);
+};
+
+/* An idle connection that is sound, or NULL. */
+struct connection *pool_lease(struct pool *pool);
+/* A new one to that address; it connects with its first request. NULL: out of memory. */
+struct connection *pool_connect(struct pool *pool, size_t index);
+struct evhttp_connection *connection_evcon(const struct connection *connection);
+/* `watch` is not copied. */
+void connection_watch(
+	struct connection *connection, const struct connection_watch *watch, void *arg);
+/* Ready for another request: kept idle, unless bytes lie behind the last answer. */
+void pool_return(struct connection *connection);
+/* It is closed at the end of the turn; no watch is called from now on. */
+void pool_discard(struct connection *connection);
 
 #endif

@@ -1,7 +1,9 @@
 /*
- * One request whose body is not complete when it is sent, or whose method evhttp cannot name (FACTS: blobs of gigabytes): a connection
- * of its own, both directions at once, backpressure both ways, `Connection: close` upstream. Started by relay/pass only. Never half-closes:
- * Ollama takes that for a disconnect. The order of events is exchange's, with on_interim before on_head and on_room at any time before on_end.
+ * One request whose body is not complete when it is sent, or whose method evhttp cannot name
+ * (FACTS: blobs of gigabytes): a connection of its own, both directions at once, backpressure both
+ * ways, `Connection: close` upstream. Started by relay/pass only. Never half-closes: Ollama takes
+ * that for a disconnect. The order of events is exchange's, with on_interim before on_head and
+ * on_room at any time before on_end.
  */
 #ifndef SO_BACK_TUNNEL_H
 #define SO_BACK_TUNNEL_H
@@ -23,20 +25,23 @@ struct tunnel_events {
 	void (*on_data)(void *arg, struct evbuffer *data);
 	/* The upload's buffer fell below its low mark: tunnel_send() is welcome again. */
 	void (*on_room)(void *arg);
-	/* The last one. An early answer (Ollama answered before the upload was complete) is COMPLETE too. */
+	/* The last one. An early answer (Ollama answered before the upload was complete) is
+	 * COMPLETE too. */
 	void (*on_end)(void *arg, enum exchange_end end);
 };
 
 struct tunnel_request {
 	const char *method;
 	const char *target;
-	const struct fields *fields; /* all to be sent, Expect included where the client sent it; Host and framing excepted; copied */
+	const struct fields *fields; /* all to be sent, Expect included where the client sent it;
+					Host and framing excepted; copied */
 	struct framing framing;	     /* of the body: NONE, LENGTH or CHUNKED */
 };
 
 MUST_CHECK struct tunnel *tunnel_start(struct pool *pool, const struct tunnel_request *request,
 	const struct tunnel_events *events, void *arg);
-/* Takes all of `data`, decoded body bytes; before the connection stands too. false: above the high mark, wait for on_room. */
+/* Takes all of `data`, decoded body bytes; before the connection stands too. false: above the high
+ * mark, wait for on_room. */
 bool tunnel_send(struct tunnel *tunnel, struct evbuffer *data);
 /* The body is complete. */
 void tunnel_send_end(struct tunnel *tunnel);

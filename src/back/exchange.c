@@ -1,0 +1,468 @@
+#include "back/exchange.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+
+#include "back/answer.h"
+#include "back/pool.h"
+#include "base/graveyard.h"
+#include "base/memory.h"
+#include "base/ticker.h"
+
+enum {
+	/* An answer that comes while the request is still being sent waits inside evhttp; a peer
+	 * must not fill our memory with it. */
+	EARLY_ANSWER_BYTES = 1024 * 1024,
+	LENGTH_TEXT_BYTES = sizeof("18446744073709551615"),
+	STATUS_CONTINUE = 100,
+};
+
+struct exchange {
+	struct pool *pool;
+	struct connection *connection;	/* NULL: none now */
+	struct evhttp_request *request; /* evhttp's; NULL: it has reported its end */
+	struct exchange_events events;	/* zeroed once it is over */
+	void *arg;
+
+	/* what is sent, kept for the next address */
+	const struct method *method;
+	char *target;
+	char *field_bytes;
+	struct fields fields; /* NUL-terminated, in field_bytes */
+	bool (*fill_body)(void *arg, struct evbuffer *out);
+	uint64_t body_bytes;
+	bool has_length;
+
+	size_t address;	       /* the one that is tried or connected */
+	size_t addresses_left; /* to try after it */
+	int64_t last_activity_us;
+	enum evhttp_request_error error;
+	bool keeps_connection; /* by the answer's head it may be used again */
+	bool is_reused;
+	bool is_starting; /* evhttp may report a failure from inside its own call */
+	bool is_connected;
+	bool is_sent; /* the request, all of it */
+	bool has_head;
+	bool is_malformed;
+	bool is_paused;
+	bool is_over; /* on_end was called or it was cancelled: it waits for its end */
+};
+
+/* CONNECT is not among them: it asks for a tunnel. */
+static const struct method {
+	const char *name;
+	enum evhttp_cmd_type type;
+	bool sends_length; /* also without a body (RFC 9110 §8.6) */
+} methods[] = {
+	{"GET", EVHTTP_REQ_GET, false},
+	{"POST", EVHTTP_REQ_POST, true},
+	{"HEAD", EVHTTP_REQ_HEAD, false},
+	{"PUT", EVHTTP_REQ_PUT, true},
+	{"DELETE", EVHTTP_REQ_DELETE, false},
+	{"OPTIONS", EVHTTP_REQ_OPTIONS, false},
+	{"TRACE", EVHTTP_REQ_TRACE, false},
+	{"PATCH", EVHTTP_REQ_PATCH, true},
+};
+
+const char *exchange_end_name(enum exchange_end end)
+{
+	static const char *const names[] = {
+#define X(symbol, name) name,
+		EXCHANGE_ENDS(X)
+#undef X
+	};
+
+	return names[end];
+}
+
+static const struct method *find_method(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(methods); i++) {
+		if (strcmp(methods[i].name, name) == 0)
+			return &methods[i];
+	}
+	return NULL;
+}
+
+bool exchange_can_send(const char *method)
+{
+	return find_method(method) != NULL;
+}
+
+static struct bufferevent *bufferevent_of(const struct exchange *exchange)
+{
+	return evhttp_connection_get_bufferevent(connection_evcon(exchange->connection));
+}
+
+static void drop_connection(struct exchange *exchange)
+{
+	if (exchange->connection)
+		pool_discard(exchange->connection);
+	exchange->connection = NULL;
+}
+
+static void destroy(void *object)
+{
+	struct exchange *exchange = object;
+
+	/* Nothing of evhttp is on the stack in the turn's tail. */
+	if (exchange->request)
+		evhttp_cancel_request(exchange->request);
+	drop_connection(exchange);
+	fields_finish(&exchange->fields);
+	free(exchange->field_bytes);
+	free(exchange->target);
+	free(exchange);
+}
+
+static void bury(struct exchange *exchange)
+{
+	exchange->is_over = true;
+	exchange->events = (struct exchange_events){0};
+	graveyard_add(pool_graveyard(exchange->pool), exchange, destroy);
+}
+
+static void end(struct exchange *exchange, enum exchange_end how)
+{
+	struct exchange_events events = exchange->events;
+
+	drop_connection(exchange);
+	bury(exchange);
+	if (events.on_end)
+		events.on_end(exchange->arg, how);
+}
+
+/* ---- the answer ---- */
+
+/* 0: go on, -1: evhttp ends the request with an error (its way to stop here). */
+static int take_head(struct exchange *exchange, struct evhttp_request *request)
+{
+	struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+	struct fields fields = {0};
+	struct exchange_head head;
+
+	if (!answer_read_head(request, exchange->method->name, &fields, &head)) {
+		fields_finish(&fields);
+		exchange->is_malformed = true;
+		return -1;
+	}
+	exchange->has_head = true;
+	exchange->keeps_connection = answer_keeps_connection(request, &head);
+	if (exchange->events.on_head)
+		exchange->events.on_head(exchange->arg, &head);
+	fields_finish(&fields);
+	if (exchange->is_over)
+		return -1;
+	/* With `Connection: keep-alive` and no length evhttp would take the body for empty. */
+	while (evhttp_remove_header(headers, "Connection") == 0)
+		;
+	return 0;
+}
+
+static int on_header(struct evhttp_request *request, void *arg)
+{
+	struct exchange *exchange = arg;
+	int result = 0;
+
+	if (exchange->is_over)
+		return -1;
+	if (evhttp_request_get_response_code(request) == STATUS_CONTINUE)
+		/* Nobody asked for it; its fields are not the answer's. */
+		evhttp_clear_headers(evhttp_request_get_input_headers(request));
+	else
+		result = take_head(exchange, request);
+	/* evhttp switches reading on until here. */
+	if (result == 0 && exchange->is_paused)
+		bufferevent_disable(bufferevent_of(exchange), EV_READ);
+	return result;
+}
+
+static void on_chunk(struct evhttp_request *request, void *arg)
+{
+	struct exchange *exchange = arg;
+
+	if (exchange->events.on_data)
+		exchange->events.on_data(exchange->arg, evhttp_request_get_input_buffer(request));
+}
+
+/* ---- the request ---- */
+
+static void on_output(void *arg, size_t added, size_t removed, size_t left)
+{
+	struct exchange *exchange = arg;
+
+	if (removed > 0)
+		exchange->last_activity_us = ticker_now_us();
+	if (added > 0 && !exchange->is_connected) {
+		/* evhttp writes the head as soon as the connection stands. */
+		exchange->is_connected = true;
+		exchange->last_activity_us = ticker_now_us();
+		pool_note_connected(exchange->pool, exchange->address);
+		if (exchange->events.on_connected)
+			exchange->events.on_connected(exchange->arg);
+	}
+	if (removed > 0 && left == 0 && !exchange->is_sent) {
+		/* All is sent, or could not be. With READ_ON_WRITE_ERROR still on, evhttp would not
+		 * report an EOF in the middle of a chunk. */
+		exchange->is_sent = true;
+		evhttp_connection_set_flags(connection_evcon(exchange->connection), 0);
+	}
+}
+
+static void on_input(void *arg, size_t added, size_t held)
+{
+	struct exchange *exchange = arg;
+
+	if (added > 0)
+		exchange->last_activity_us = ticker_now_us();
+	/* evhttp switches reading on again when the request is sent. */
+	if (!exchange->is_sent && held > EARLY_ANSWER_BYTES)
+		bufferevent_disable(bufferevent_of(exchange), EV_READ);
+}
+
+static const struct connection_watch watch = {on_output, on_input};
+
+static void on_error(enum evhttp_request_error error, void *arg)
+{
+	struct exchange *exchange = arg;
+
+	exchange->error = error;
+}
+
+static void on_done(struct evhttp_request *request, void *arg);
+
+static bool is_made_here(const struct field *field)
+{
+	static const char *const names[] = {
+		"Host", "Content-Length", "Transfer-Encoding", "Connection", "Expect"};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		if (field_is(field, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* One block of NUL-terminated copies, which is what evhttp takes. */
+static void keep_fields(struct exchange *exchange, const struct fields *fields)
+{
+	size_t bytes = 1;
+	char *at;
+
+	for (size_t i = 0; i < fields->count; i++)
+		bytes += fields->items[i].name_length + fields->items[i].value_length + 2;
+	at = exchange->field_bytes = mem_zalloc(bytes);
+	for (size_t i = 0; i < fields->count; i++) {
+		const struct field *field = &fields->items[i];
+		char *value;
+
+		if (is_made_here(field))
+			continue;
+		value = at + field->name_length + 1;
+		memcpy(at, field->name, field->name_length);
+		memcpy(value, field->value, field->value_length);
+		fields_add(&exchange->fields, at, field->name_length, value, field->value_length);
+		at = value + field->value_length + 1;
+	}
+}
+
+static bool write_head(const struct exchange *exchange, struct evkeyvalq *headers)
+{
+	char length[LENGTH_TEXT_BYTES];
+
+	if (evhttp_add_header(headers, "Host", pool_host(exchange->pool)) != 0)
+		return false;
+	for (size_t i = 0; i < exchange->fields.count; i++) {
+		const struct field *field = &exchange->fields.items[i];
+
+		if (evhttp_add_header(headers, field->name, field->value) != 0)
+			return false;
+	}
+	if (!exchange->has_length)
+		return true;
+	snprintf(length, sizeof(length), "%" PRIu64, exchange->body_bytes);
+	return evhttp_add_header(headers, "Content-Length", length) == 0;
+}
+
+static bool write_body(const struct exchange *exchange, struct evbuffer *out)
+{
+	if (!exchange->fill_body)
+		return true;
+	return exchange->fill_body(exchange->arg, out) &&
+	       evbuffer_get_length(out) == exchange->body_bytes;
+}
+
+/* false: this request cannot be made at all. true: look at exchange->request, which is NULL if the
+ * connection failed at once. */
+static bool send_on(struct exchange *exchange, struct connection *connection)
+{
+	struct evhttp_request *request = evhttp_request_new(on_done, exchange);
+	struct evhttp_connection *evcon = connection_evcon(connection);
+
+	exchange->connection = connection;
+	connection_watch(connection, &watch, exchange);
+	if (!request)
+		return false;
+	if (!write_head(exchange, evhttp_request_get_output_headers(request)) ||
+		!write_body(exchange, evhttp_request_get_output_buffer(request))) {
+		evhttp_request_free(request);
+		return false;
+	}
+	evhttp_request_set_error_cb(request, on_error);
+	evhttp_request_set_header_cb(request, on_header);
+	evhttp_request_set_chunked_cb(request, on_chunk);
+	/* An early answer to a big body is read although the rest cannot be sent. */
+	evhttp_connection_set_flags(evcon, EVHTTP_CON_READ_ON_WRITE_ERROR);
+	exchange->request = request;
+	exchange->error = EVREQ_HTTP_EOF;
+	if (evhttp_make_request(evcon, request, exchange->method->type, exchange->target) != 0) {
+		/* The event loop is out of memory; evhttp may or may not have freed the request, so
+		 * it is left alone. */
+		exchange->request = NULL;
+		return false;
+	}
+	if (exchange->connection)
+		pool_tune_socket(bufferevent_getfd(bufferevent_of(exchange)));
+	return true;
+}
+
+/* Tries the addresses that are left. false: none is connecting. */
+static bool connect_next(struct exchange *exchange)
+{
+	bool is_possible = true;
+
+	exchange->is_starting = true;
+	while (is_possible && !exchange->request && exchange->addresses_left > 0 &&
+		pool_address_count(exchange->pool) > 0) {
+		struct connection *connection;
+
+		exchange->address++;
+		exchange->addresses_left--;
+		connection = pool_connect(exchange->pool, exchange->address);
+		is_possible = connection && send_on(exchange, connection);
+	}
+	exchange->is_starting = false;
+	if (exchange->request)
+		return true;
+	drop_connection(exchange);
+	pool_note_refused(exchange->pool);
+	return false;
+}
+
+static void complete(struct exchange *exchange)
+{
+	if (exchange->keeps_connection) {
+		/* Before on_end: what it starts may use the connection. */
+		pool_return(exchange->connection);
+		exchange->connection = NULL;
+	}
+	end(exchange, EXCHANGE_COMPLETE);
+}
+
+static enum exchange_end failure_of(const struct exchange *exchange)
+{
+	if (exchange->has_head)
+		return EXCHANGE_TRUNCATED;
+	if (exchange->is_malformed || exchange->error == EVREQ_HTTP_INVALID_HEADER ||
+		exchange->error == EVREQ_HTTP_DATA_TOO_LONG)
+		return EXCHANGE_MALFORMED;
+	return EXCHANGE_RESET;
+}
+
+/* NULL after an error; without a head when the connection was refused. */
+static void on_done(struct evhttp_request *request, void *arg)
+{
+	struct exchange *exchange = arg;
+
+	exchange->request = NULL;
+	if (exchange->is_over) {
+		drop_connection(exchange);
+	} else if (!exchange->is_connected) {
+		drop_connection(exchange);
+		if (!exchange->is_starting && !connect_next(exchange))
+			end(exchange, EXCHANGE_REFUSED);
+	} else if (!request) {
+		end(exchange, failure_of(exchange));
+	} else {
+		complete(exchange);
+	}
+}
+
+/* ---- for the user ---- */
+
+static bool begin(struct exchange *exchange)
+{
+	struct connection *idle = pool_lease(exchange->pool);
+
+	if (idle) {
+		exchange->is_reused = true;
+		return send_on(exchange, idle);
+	}
+	exchange->addresses_left = pool_address_count(exchange->pool);
+	/* connect_next() goes one on. */
+	exchange->address = pool_first_address(exchange->pool) + exchange->addresses_left - 1;
+	return connect_next(exchange);
+}
+
+struct exchange *exchange_start(struct pool *pool, const struct exchange_request *request,
+	const struct exchange_events *events, void *arg)
+{
+	struct exchange *exchange = mem_zalloc(sizeof(*exchange));
+
+	exchange->pool = pool;
+	exchange->events = *events;
+	exchange->arg = arg;
+	exchange->method = find_method(request->method);
+	assert(exchange->method);
+	exchange->target = mem_strdup(request->target);
+	keep_fields(exchange, request->fields);
+	if (request->has_body) {
+		exchange->fill_body = request->fill_body;
+		exchange->body_bytes = request->body_bytes;
+	}
+	exchange->has_length = request->has_body || exchange->method->sends_length;
+	exchange->last_activity_us = ticker_now_us();
+	if (begin(exchange))
+		return exchange;
+	bury(exchange);
+	return NULL;
+}
+
+void exchange_cancel(struct exchange *exchange)
+{
+	if (!exchange->is_over)
+		bury(exchange);
+}
+
+void exchange_pause(struct exchange *exchange)
+{
+	exchange->is_paused = true;
+	/* Before the head evhttp switches reading on itself; there is nothing to hold back yet. */
+	if (exchange->has_head && exchange->request)
+		bufferevent_disable(bufferevent_of(exchange), EV_READ);
+}
+
+void exchange_resume(struct exchange *exchange)
+{
+	exchange->is_paused = false;
+	if (exchange->has_head && exchange->request)
+		bufferevent_enable(bufferevent_of(exchange), EV_READ);
+}
+
+bool exchange_is_reused(const struct exchange *exchange)
+{
+	return exchange->is_reused;
+}
+
+int64_t exchange_last_activity_us(const struct exchange *exchange)
+{
+	return exchange->last_activity_us;
+}

@@ -1,0 +1,368 @@
+#include "back/pool.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+
+#include "base/graveyard.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/ticker.h"
+#include "config/settings.h"
+#include "io/address.h"
+
+enum {
+	/* A name with more addresses than this is not one Ollama. */
+	ADDRESSES_MOST = 16,
+	/* evhttp's time-out also ends cold loads and idle connections, and 0 means 50 s: all limits
+	 * are ours, so its own is put beyond reach. */
+	FOREVER_S = 100 * 24 * 3600,
+	/* Response heads; the same as the default of head_max. */
+	HEAD_BYTES_MOST = 64 * 1024,
+	/* A socket event moves at most 16 KiB otherwise, which is slow for bodies of megabytes. */
+	MOVED_AT_ONCE_BYTES = 256 * 1024,
+	SECOND_US = 1000 * 1000,
+};
+
+struct connection {
+	struct list in_all;
+	struct list in_idle; /* linked while it is idle */
+	struct pool *pool;
+	struct evhttp_connection *evcon;
+	const struct connection_watch *watch; /* NULL: nobody */
+	void *watch_arg;
+	int64_t idle_since_us;
+	bool is_discarded;
+};
+
+struct pool {
+	struct event_base *base;
+	struct graveyard *graveyard;
+	struct resolver *resolver;
+	const struct timeval *forever; /* of the base, one queue for all connections */
+	struct event *idle_timer;
+	char *host;
+	struct address addresses[ADDRESSES_MOST];
+	size_t address_count;
+	size_t first_address;
+	struct list all;
+	struct list idle; /* the oldest first */
+	size_t idle_count;
+	size_t open_count;
+};
+
+static void on_resolved(void *arg, const struct address *addresses, size_t count)
+{
+	struct pool *pool = arg;
+
+	/* A name that cannot be resolved just now leaves what was known: most often the name server
+	 * is down and Ollama is not. */
+	if (count == 0) {
+		LOG(WARN, "the upstream's name cannot be resolved",
+			LOG_TEXT("upstream", pool->host));
+		return;
+	}
+	pool->address_count = count < ADDRESSES_MOST ? count : ADDRESSES_MOST;
+	memcpy(pool->addresses, addresses, pool->address_count * sizeof(*addresses));
+	if (pool->first_address >= pool->address_count)
+		pool->first_address = 0;
+}
+
+static void arm_idle_timer(struct pool *pool)
+{
+	struct connection *oldest = LIST_FIRST(&pool->idle, struct connection, in_idle);
+	struct timeval delay = {0};
+	int64_t left_us;
+
+	if (!oldest || event_pending(pool->idle_timer, EV_TIMEOUT, NULL))
+		return;
+	left_us = oldest->idle_since_us + POOL_IDLE_US - ticker_now_us();
+	if (left_us > 0) {
+		delay.tv_sec = left_us / SECOND_US;
+		delay.tv_usec = left_us % SECOND_US;
+	}
+	event_add(pool->idle_timer, &delay);
+}
+
+static void on_idle_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct pool *pool = arg;
+	struct connection *oldest;
+
+	while ((oldest = LIST_FIRST(&pool->idle, struct connection, in_idle)) &&
+		ticker_now_us() - oldest->idle_since_us >= POOL_IDLE_US)
+		pool_discard(oldest);
+	arm_idle_timer(pool);
+}
+
+static char *host_text(const struct settings *settings)
+{
+	const char *host = settings->upstream_host;
+	unsigned port = settings->upstream_port;
+
+	return strchr(host, ':') ? mem_printf("[%s]:%u", host, port)
+				 : mem_printf("%s:%u", host, port);
+}
+
+struct pool *pool_create(
+	struct event_base *base, struct graveyard *graveyard, const struct settings *settings)
+{
+	struct pool *pool = mem_zalloc(sizeof(*pool));
+	const struct timeval forever = {.tv_sec = FOREVER_S};
+
+	pool->base = base;
+	pool->graveyard = graveyard;
+	pool->host = host_text(settings);
+	list_init(&pool->all);
+	list_init(&pool->idle);
+	pool->forever = event_base_init_common_timeout(base, &forever);
+	pool->idle_timer = evtimer_new(base, on_idle_timer, pool);
+	if (!pool->forever || !pool->idle_timer)
+		mem_out(sizeof(*pool));
+	pool->resolver = resolver_create(base, settings->upstream_host, settings->upstream_port,
+		&(struct resolver_events){on_resolved, pool});
+	return pool;
+}
+
+void pool_destroy(struct pool *pool)
+{
+	if (!pool)
+		return;
+	while (!list_is_empty(&pool->idle))
+		pool_discard(LIST_FIRST(&pool->idle, struct connection, in_idle));
+	graveyard_run(pool->graveyard);
+	assert(list_is_empty(&pool->all) && pool->open_count == 0);
+	resolver_destroy(pool->resolver);
+	event_free(pool->idle_timer);
+	free(pool->host);
+	free(pool);
+}
+
+const char *pool_host(const struct pool *pool)
+{
+	return pool->host;
+}
+
+size_t pool_open_connections(const struct pool *pool)
+{
+	return pool->open_count;
+}
+
+size_t pool_idle_connections(const struct pool *pool)
+{
+	return pool->idle_count;
+}
+
+struct event_base *pool_base(const struct pool *pool)
+{
+	return pool->base;
+}
+
+struct graveyard *pool_graveyard(const struct pool *pool)
+{
+	return pool->graveyard;
+}
+
+size_t pool_address_count(const struct pool *pool)
+{
+	return pool->address_count;
+}
+
+size_t pool_first_address(const struct pool *pool)
+{
+	return pool->first_address;
+}
+
+const struct address *pool_address(const struct pool *pool, size_t index)
+{
+	return &pool->addresses[index % pool->address_count];
+}
+
+void pool_note_connected(struct pool *pool, size_t index)
+{
+	if (pool->address_count)
+		pool->first_address = index % pool->address_count;
+}
+
+void pool_note_refused(struct pool *pool)
+{
+	resolver_refresh(pool->resolver);
+}
+
+void pool_count_open(struct pool *pool, int change)
+{
+	assert(change > 0 || pool->open_count > 0);
+	pool->open_count += (size_t)change;
+}
+
+void pool_tune_socket(int fd)
+{
+	const int on = 1;
+
+	if (fd < 0)
+		return;
+	/* Neither can fail on a TCP socket; if it did, the request would still work. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static void on_output(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct connection *connection = arg;
+
+	if (connection->watch)
+		connection->watch->on_output(connection->watch_arg, info->n_added, info->n_deleted,
+			evbuffer_get_length(buffer));
+}
+
+static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct connection *connection = arg;
+
+	if (connection->watch)
+		connection->watch->on_input(
+			connection->watch_arg, info->n_added, evbuffer_get_length(buffer));
+}
+
+/* evhttp calls this for every close of a connected socket; those of a request come by its own
+ * callbacks. */
+static void on_closed(struct evhttp_connection *evcon, void *arg)
+{
+	struct connection *connection = arg;
+
+	if (!list_is_empty(&connection->in_idle))
+		pool_discard(connection);
+}
+
+static void leave_idle(struct connection *connection)
+{
+	if (list_is_empty(&connection->in_idle))
+		return;
+	list_remove(&connection->in_idle);
+	connection->pool->idle_count--;
+}
+
+static void destroy_connection(void *object)
+{
+	struct connection *connection = object;
+
+	list_remove(&connection->in_all);
+	pool_count_open(connection->pool, -1);
+	evhttp_connection_free(connection->evcon);
+	free(connection);
+}
+
+static uint16_t port_of(const struct address *address)
+{
+	if (address->storage.ss_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)&address->storage)->sin6_port);
+	return ntohs(((const struct sockaddr_in *)&address->storage)->sin_port);
+}
+
+struct connection *pool_connect(struct pool *pool, size_t index)
+{
+	const struct address *address = pool_address(pool, index);
+	struct connection *connection;
+	struct evhttp_connection *evcon;
+	struct bufferevent *bev;
+	char text[ADDRESS_TEXT_BYTES];
+
+	/* A numeric address: evhttp would block on a name and try its first address only. */
+	address_print_ip((const struct sockaddr *)&address->storage, text);
+	evcon = evhttp_connection_base_new(pool->base, NULL, text, port_of(address));
+	if (!evcon)
+		return NULL;
+	connection = mem_zalloc(sizeof(*connection));
+	connection->pool = pool;
+	connection->evcon = evcon;
+	list_append(&pool->all, &connection->in_all);
+	list_init(&connection->in_idle);
+	pool_count_open(pool, 1);
+	evhttp_connection_set_timeout_tv(evcon, pool->forever);
+	evhttp_connection_set_max_headers_size(evcon, HEAD_BYTES_MOST);
+	evhttp_connection_set_closecb(evcon, on_closed, connection);
+	bev = evhttp_connection_get_bufferevent(evcon);
+	bufferevent_set_max_single_read(bev, MOVED_AT_ONCE_BYTES);
+	bufferevent_set_max_single_write(bev, MOVED_AT_ONCE_BYTES);
+	if (!evbuffer_add_cb(bufferevent_get_output(bev), on_output, connection) ||
+		!evbuffer_add_cb(bufferevent_get_input(bev), on_input, connection))
+		mem_out(sizeof(*connection));
+	return connection;
+}
+
+/* Ollama may have closed it in this very turn, before evhttp could see that. */
+static bool is_sound(const struct connection *connection)
+{
+	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection->evcon));
+	char byte;
+
+	return fd >= 0 && recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+struct connection *pool_lease(struct pool *pool)
+{
+	while (!list_is_empty(&pool->idle)) {
+		struct connection *newest =
+			CONTAINER_OF(pool->idle.previous, struct connection, in_idle);
+
+		if (is_sound(newest)) {
+			leave_idle(newest);
+			return newest;
+		}
+		pool_discard(newest);
+	}
+	return NULL;
+}
+
+struct evhttp_connection *connection_evcon(const struct connection *connection)
+{
+	return connection->evcon;
+}
+
+void connection_watch(
+	struct connection *connection, const struct connection_watch *watch, void *arg)
+{
+	connection->watch = watch;
+	connection->watch_arg = arg;
+}
+
+void pool_return(struct connection *connection)
+{
+	struct pool *pool = connection->pool;
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(connection->evcon);
+
+	connection->watch = NULL;
+	if (evbuffer_get_length(bufferevent_get_input(bev)) > 0) {
+		LOG(WARN, "bytes behind the end of an answer: connection closed",
+			LOG_TEXT("upstream", pool->host));
+		pool_discard(connection);
+		return;
+	}
+	connection->idle_since_us = ticker_now_us();
+	list_append(&pool->idle, &connection->in_idle);
+	if (++pool->idle_count > POOL_IDLE_MOST)
+		pool_discard(LIST_FIRST(&pool->idle, struct connection, in_idle));
+	arm_idle_timer(pool);
+}
+
+void pool_discard(struct connection *connection)
+{
+	connection->watch = NULL;
+	leave_idle(connection);
+	if (connection->is_discarded)
+		return;
+	connection->is_discarded = true;
+	graveyard_add(connection->pool->graveyard, connection, destroy_connection);
+}
