@@ -52,6 +52,16 @@ size_t clients_count(const struct clients *clients)
 	return clients->count;
 }
 
+size_t clients_busy(const struct clients *clients)
+{
+	struct list *node;
+	size_t busy = 0;
+
+	LIST_EACH(&clients->all, node)
+	busy += CONTAINER_OF(node, struct client, link)->state != CLIENT_HEAD;
+	return busy;
+}
+
 bool clients_may_add(const struct clients *clients)
 {
 	int64_t most = clients->settings->max_connections;

@@ -44,6 +44,8 @@ void clients_destroy(struct clients *clients);
 void clients_set_settings(struct clients *clients, struct settings *settings);
 
 size_t clients_count(const struct clients *clients);
+/* Those that are in a request, or have an answer that was not taken yet (for the drain). */
+size_t clients_busy(const struct clients *clients);
 /* One more in all, and from this address? */
 MUST_CHECK bool clients_may_add(const struct clients *clients);
 MUST_CHECK bool clients_may_add_from(const struct clients *clients, const struct sockaddr *address);

@@ -1,0 +1,27 @@
+#include "base/pieces.h"
+
+#include <event2/buffer.h>
+
+enum { PIECES_AT_ONCE = 16 };
+
+void pieces_feed(struct evbuffer *buffer,
+	void (*feed)(void *object, const void *bytes, size_t length), void *object)
+{
+	struct evbuffer_iovec pieces[PIECES_AT_ONCE];
+	struct evbuffer_ptr place;
+	size_t length = evbuffer_get_length(buffer);
+	size_t done = 0;
+
+	while (done < length) {
+		int count;
+
+		evbuffer_ptr_set(buffer, &place, done, EVBUFFER_PTR_SET);
+		count = evbuffer_peek(buffer, -1, &place, pieces, PIECES_AT_ONCE);
+		if (count > PIECES_AT_ONCE)
+			count = PIECES_AT_ONCE;
+		for (int i = 0; i < count; i++) {
+			feed(object, pieces[i].iov_base, pieces[i].iov_len);
+			done += pieces[i].iov_len;
+		}
+	}
+}

@@ -1,0 +1,17 @@
+/*
+ * Looks at the bytes of an evbuffer piece by piece, in place. Called by relay to feed request and
+ * response bodies to json/.
+ */
+#ifndef SO_BASE_PIECES_H
+#define SO_BASE_PIECES_H
+
+#include <stddef.h>
+
+struct evbuffer;
+
+/* `feed` is called for each piece in order; the buffer is not changed and must not be changed by
+ * `feed`. */
+void pieces_feed(struct evbuffer *buffer,
+	void (*feed)(void *object, const void *bytes, size_t length), void *object);
+
+#endif

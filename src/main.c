@@ -1,0 +1,62 @@
+/* Arguments → serve or health → exit code (PRODUCT 8): 0 fine, 1 failure, 2 usage. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "build_config.h"
+#include "config/load.h"
+#include "config/settings.h"
+#include "health/health.h"
+#include "proxy.h"
+
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static int serve(struct settings *settings)
+{
+	char *error = NULL;
+	struct proxy *proxy;
+
+	log_set_level(settings->log_level);
+	proxy = proxy_create(settings, &error);
+	if (!proxy) {
+		fprintf(stderr, "shared-ollama: %s\n", error);
+		free(error);
+		return EXIT_FAILED;
+	}
+	proxy_run(proxy);
+	proxy_destroy(proxy);
+	return EXIT_FINE;
+}
+
+int main(int argc, char **argv)
+{
+	struct load_result loaded = load_settings(argc, argv, environ);
+	int code = EXIT_FINE;
+
+	switch (loaded.action) {
+	case LOAD_SERVE:
+		code = serve(loaded.settings);
+		break;
+	case LOAD_HEALTH:
+		code = health_run(loaded.url, loaded.settings);
+		break;
+	case LOAD_HELP:
+		fputs(loaded.message, stdout);
+		break;
+	case LOAD_VERSION:
+		printf("shared-ollama %s\n", SHARED_OLLAMA_VERSION);
+		break;
+	case LOAD_USAGE:
+		fprintf(stderr, "shared-ollama: %s\n", loaded.message);
+		code = EXIT_USAGE;
+		break;
+	case LOAD_FAILURE:
+		fprintf(stderr, "shared-ollama: %s\n", loaded.message);
+		code = EXIT_FAILED;
+		break;
+	}
+	free(loaded.message);
+	settings_return(loaded.settings);
+	return code;
+}

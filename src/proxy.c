@@ -1,0 +1,554 @@
+#include "proxy.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "admin/admin.h"
+#include "back/pool.h"
+#include "back/probe.h"
+#include "banner.h"
+#include "base/graveyard.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/ticker.h"
+#include "config/settings.h"
+#include "core/residency.h"
+#include "core/ring.h"
+#include "core/scheduler.h"
+#include "front/client.h"
+#include "front/clients.h"
+#include "front/listener.h"
+#include "front/reply.h"
+#include "io/address.h"
+#include "observe/request_log.h"
+#include "observe/stats.h"
+#include "relay/pass.h"
+#include "relay/relay.h"
+
+enum {
+	LISTENERS_MOST = 64,
+	US_PER_MS = 1000,
+	US_PER_S = 1000 * 1000,
+	/* Descriptors that are not clients: listeners, log, epoll, signals, libraries; and each
+	   client's connection to Ollama comes on top. */
+	DESCRIPTORS_SPARE = 64,
+	/* After a forced stop: what was said last to clients gets this long to be taken. */
+	LAST_WORDS_US = 500 * 1000,
+};
+
+/* SIGTERM, SIGINT: drain, then stop; SIGUSR1: reopen the log. */
+static const int handled_signals[] = {SIGTERM, SIGINT, SIGUSR1};
+
+/* How far the end is. */
+enum proxy_life { PROXY_SERVING, PROXY_DRAINING, PROXY_STOPPING };
+
+struct proxy {
+	struct settings *settings;
+	struct event_base *base;
+	struct graveyard *graveyard;
+	struct event *signals[ARRAY_LENGTH(handled_signals)];
+	struct event *wake; /* the scheduler's look_again, the drain's end */
+
+	struct tally tally;
+	struct pass_tally pass_tally;
+	struct ring *ring;
+	struct scheduler *scheduler;
+	struct residency *residency;
+	struct pool *pool;
+	struct probe *probe;
+	struct clients *clients;
+	struct listener *listeners[LISTENERS_MOST];
+	size_t listeners_count;
+	struct passes *passes;
+	struct relay *relay;
+	struct request_log *log;
+	struct stats stats;
+	struct banner *banner;
+
+	int64_t started_us;
+	int64_t ends_at_us; /* of the drain or of the last words; 0: serving */
+	enum proxy_life life;
+	bool changed; /* the scheduler should look */
+};
+
+/* What the modules tell. */
+
+static void on_changed(void *arg)
+{
+	struct proxy *proxy = arg;
+
+	proxy->changed = true;
+}
+
+static void on_record_ended(void *arg, const struct record *record)
+{
+	struct proxy *proxy = arg;
+
+	request_log_add(proxy->log, record);
+	stats_add(&proxy->stats, record);
+}
+
+static int on_retry_after(void *arg)
+{
+	struct proxy *proxy = arg;
+
+	return relay_retry_after(proxy->relay);
+}
+
+static void on_probe_change(void *arg)
+{
+	struct proxy *proxy = arg;
+
+	proxy->changed = true;
+	if (proxy->banner)
+		banner_probe_changed(proxy->banner);
+}
+
+static struct admin_view view_of(const struct proxy *proxy)
+{
+	return (struct admin_view){
+		.settings = proxy->settings,
+		.jobs = &proxy->tally,
+		.passes = &proxy->pass_tally,
+		.stats = &proxy->stats,
+		.ring = proxy->ring,
+		.living_jobs = relay_jobs(proxy->relay),
+		.residency = proxy->residency,
+		.upstream =
+			{
+				.url = proxy->settings->upstream,
+				.state = probe_state_name(probe_state(proxy->probe)),
+				.is_up = probe_state(proxy->probe) == PROBE_UP,
+				.version = probe_version(proxy->probe),
+				.open_connections = pool_open_connections(proxy->pool),
+				.idle_connections = pool_idle_connections(proxy->pool),
+			},
+		.log_dropped = request_log_dropped(proxy->log),
+		.bodies_bytes = relay_bodies_bytes(proxy->relay),
+		.connections = clients_count(proxy->clients),
+		.draining = proxy->life != PROXY_SERVING,
+		.paused = false,
+		.started_us = proxy->started_us,
+		.now_us = ticker_now_us(),
+	};
+}
+
+/* A whole head: ours, gone, a job or a pass. */
+static void on_request(void *arg, struct client *client)
+{
+	struct proxy *proxy = arg;
+	const struct request_head *head = client_head(client);
+	struct route route = route_find(head->method, head->path);
+	struct admin_view view;
+	char *text;
+
+	switch (route.kind) {
+	case ROUTE_OWN:
+		view = view_of(proxy);
+		admin_answer(&view, client, &route);
+		break;
+	case ROUTE_GONE:
+		text = mem_printf(
+			"this route of the old service is gone; use %s", route.use_instead);
+		passes_refuse(proxy->passes, client, &route, OUTCOME_GONE, text);
+		free(text);
+		break;
+	case ROUTE_JOB:
+		relay_request(proxy->relay, client, &route);
+		break;
+	case ROUTE_PASS:
+		passes_request(proxy->passes, client, &route);
+		break;
+	}
+}
+
+static enum outcome outcome_of_error(enum http_error error)
+{
+	switch (error) {
+	case HTTP_ERROR_HEAD_TOO_LARGE:
+		return OUTCOME_HEAD_TOO_LARGE;
+	case HTTP_ERROR_TARGET_TOO_LONG:
+		return OUTCOME_TARGET_TOO_LONG;
+	case HTTP_ERROR_NOT_IMPLEMENTED:
+		return OUTCOME_NOT_IMPLEMENTED;
+	case HTTP_ERROR_VERSION:
+		return OUTCOME_HTTP_VERSION;
+	case HTTP_ERROR_EXPECTATION:
+		return OUTCOME_EXPECTATION_FAILED;
+	case HTTP_ERROR_NONE:
+	case HTTP_ERROR_BAD_REQUEST:
+		break;
+	}
+	return OUTCOME_BAD_REQUEST;
+}
+
+static void on_bad_head(void *arg, struct client *client, enum http_error error)
+{
+	struct proxy *proxy = arg;
+
+	passes_refuse(proxy->passes, client, NULL, outcome_of_error(error), NULL);
+}
+
+static void on_slow_head(void *arg, struct client *client)
+{
+	struct proxy *proxy = arg;
+
+	passes_refuse(proxy->passes, client, NULL, OUTCOME_REQUEST_TIMEOUT, NULL);
+}
+
+static void on_client_closed(void *arg)
+{
+	struct proxy *proxy = arg;
+
+	for (size_t i = 0; i < proxy->listeners_count; i++)
+		listener_resume(proxy->listeners[i]);
+}
+
+/* Drain and end. */
+
+static void wake_in(struct proxy *proxy, int64_t wait_us)
+{
+	struct timeval wait;
+
+	if (wait_us < 0)
+		wait_us = 0;
+	wait.tv_sec = (time_t)(wait_us / US_PER_S);
+	wait.tv_usec = (suseconds_t)(wait_us % US_PER_S);
+	evtimer_add(proxy->wake, &wait);
+}
+
+static void begin_drain(struct proxy *proxy)
+{
+	int64_t limit_ms = proxy->settings->drain_timeout_ms;
+
+	proxy->life = PROXY_DRAINING;
+	LOG(INFO, "draining: running and waiting jobs are served, new ones refused",
+		LOG_NUMBER("queued", proxy->tally.queued),
+		LOG_NUMBER("in_progress", proxy->tally.in_progress));
+	relay_drain(proxy->relay);
+	passes_drain(proxy->passes);
+	clients_close_idle(proxy->clients);
+	if (limit_ms > 0) {
+		proxy->ends_at_us = ticker_now_us() + limit_ms * US_PER_MS;
+		wake_in(proxy, limit_ms * US_PER_MS);
+	}
+}
+
+static void stop_now(struct proxy *proxy)
+{
+	proxy->life = PROXY_STOPPING;
+	relay_drain(proxy->relay);
+	relay_stop(proxy->relay);
+	passes_stop(proxy->passes);
+	clients_close_idle(proxy->clients);
+	proxy->ends_at_us = ticker_now_us() + LAST_WORDS_US;
+	wake_in(proxy, LAST_WORDS_US);
+}
+
+/* true: nothing holds the process any longer. */
+static bool has_ended(struct proxy *proxy)
+{
+	const struct tally *tally = &proxy->tally;
+	bool is_over = proxy->ends_at_us && ticker_now_us() >= proxy->ends_at_us;
+	bool is_idle = tally->reading + tally->queued + tally->in_progress + tally->flushing == 0 &&
+		       proxy->pass_tally.in_progress == 0 && clients_busy(proxy->clients) == 0;
+
+	switch (proxy->life) {
+	case PROXY_SERVING:
+		return false;
+	case PROXY_DRAINING:
+		if (!is_idle && is_over)
+			stop_now(proxy);
+		return is_idle;
+	case PROXY_STOPPING:
+		return is_idle || is_over;
+	}
+	return true;
+}
+
+static void on_signal(evutil_socket_t signal_number, short what, void *arg)
+{
+	struct proxy *proxy = arg;
+
+	if (signal_number == SIGUSR1)
+		request_log_reopen(proxy->log);
+	else if (proxy->life == PROXY_SERVING)
+		begin_drain(proxy);
+	else
+		stop_now(proxy);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct proxy *proxy = arg;
+
+	proxy->changed = true;
+}
+
+/* The turn's tail. */
+
+static void schedule(struct proxy *proxy)
+{
+	struct scheduler_view view = {
+		.now_us = ticker_now_us(),
+		.residency = proxy->residency,
+		.ring = proxy->ring,
+		.settings = proxy->settings,
+	};
+
+	for (;;) {
+		struct scheduler_answer answer;
+
+		view.upstream_usable = probe_is_usable(proxy->probe);
+		view.in_progress = proxy->tally.in_progress;
+		answer = scheduler_next(proxy->scheduler, &view);
+		if (answer.verdict != SCHEDULER_DISPATCH) {
+			if (answer.look_again_us)
+				wake_in(proxy, answer.look_again_us - view.now_us);
+			break;
+		}
+		relay_dispatch(proxy->relay, answer.job);
+	}
+	probe_set_busy(proxy->probe, proxy->tally.in_progress + proxy->tally.queued > 0);
+}
+
+/* true: something is left to do at once, the next turn must not block. */
+static bool finish_turn(struct proxy *proxy)
+{
+	bool again = false;
+
+	if (proxy->changed) {
+		proxy->changed = false;
+		schedule(proxy);
+	}
+	again = clients_flush(proxy->clients);
+	graveyard_run(proxy->graveyard);
+	request_log_flush(proxy->log);
+	return again || proxy->changed;
+}
+
+void proxy_run(struct proxy *proxy)
+{
+	bool again = false;
+
+	while (!has_ended(proxy)) {
+		ticker_new_turn();
+		event_base_loop(proxy->base, EVLOOP_ONCE | (again ? EVLOOP_NONBLOCK : 0));
+		again = finish_turn(proxy);
+	}
+	LOG(INFO, "stopped", LOG_NUMBER("completed", proxy->tally.ended[COUNTER_COMPLETED]));
+}
+
+/* Building and tearing down. */
+
+/* A job in progress needs a descriptor on both sides. */
+static void fit_connections(struct settings *settings)
+{
+	struct rlimit limit;
+	int64_t room;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+			LOG(WARN, "cannot raise the limit of descriptors",
+				LOG_TEXT("error", strerror(errno)));
+		if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+			return;
+	}
+	room = (int64_t)limit.rlim_cur - DESCRIPTORS_SPARE -
+	       2 * (settings->max_concurrent_limit + settings->max_queue_size);
+	if (room < 1)
+		room = 1;
+	if (settings->max_connections > 0 && settings->max_connections <= room)
+		return;
+	LOG(WARN, "max_connections is lowered to what the limit of descriptors allows",
+		LOG_NUMBER("max_connections", settings->max_connections), LOG_NUMBER("now", room),
+		LOG_NUMBER("descriptors", limit.rlim_cur));
+	settings->max_connections = room;
+}
+
+static struct event_base *create_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base;
+
+	/* One thread, and fewer epoll_ctl calls: no descriptor in the loop is a dup()ed one (FACTS
+	 * D). */
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+static bool listen_on(struct proxy *proxy, const char *text, char **ret_error)
+{
+	struct address addresses[LISTENERS_MOST];
+	const char *wrong = NULL;
+	size_t count = address_parse_listen(text, addresses, LISTENERS_MOST, &wrong);
+
+	if (count == 0) {
+		*ret_error = mem_printf("--listen %s: %s", text, wrong);
+		return false;
+	}
+	for (size_t i = 0; i < count && proxy->listeners_count < LISTENERS_MOST; i++) {
+		struct listener *listener =
+			listener_create(proxy->base, proxy->clients, &addresses[i], ret_error);
+
+		if (!listener)
+			return false;
+		proxy->listeners[proxy->listeners_count++] = listener;
+	}
+	return true;
+}
+
+static void create_core(struct proxy *proxy)
+{
+	const struct settings *settings = proxy->settings;
+	int64_t running = settings->max_concurrent_limit > settings->max_concurrent
+				  ? settings->max_concurrent_limit
+				  : settings->max_concurrent;
+
+	proxy->ring = ring_create((size_t)(settings->max_queue_size + running));
+	proxy->scheduler = scheduler_create();
+	proxy->residency = residency_create();
+}
+
+static void create_carriers(struct proxy *proxy)
+{
+	struct record_events observers = {.on_ended = on_record_ended, .arg = proxy};
+	struct passes_parts passes = {
+		.base = proxy->base,
+		.graveyard = proxy->graveyard,
+		.tally = &proxy->pass_tally,
+		.pool = proxy->pool,
+		.probe = proxy->probe,
+		.residency = proxy->residency,
+		.observers = observers,
+		.retry_after = on_retry_after,
+		.arg = proxy,
+	};
+	struct relay_parts relay = {
+		.base = proxy->base,
+		.graveyard = proxy->graveyard,
+		.tally = &proxy->tally,
+		.ring = proxy->ring,
+		.scheduler = proxy->scheduler,
+		.residency = proxy->residency,
+		.pool = proxy->pool,
+		.probe = proxy->probe,
+		.observers = observers,
+		.on_changed = on_changed,
+		.arg = proxy,
+	};
+
+	proxy->passes = passes_create(&passes, proxy->settings);
+	relay.passes = proxy->passes;
+	proxy->relay = relay_create(&relay, proxy->settings);
+}
+
+static void create_back(struct proxy *proxy)
+{
+	struct probe_events events = {.on_change = on_probe_change, .arg = proxy};
+
+	proxy->pool = pool_create(proxy->base, proxy->graveyard, proxy->settings);
+	proxy->probe = probe_create(proxy->base, proxy->pool, proxy->residency, &events);
+}
+
+static void create_front(struct proxy *proxy)
+{
+	struct clients_events events = {
+		.on_request = on_request,
+		.on_bad_head = on_bad_head,
+		.on_slow_head = on_slow_head,
+		.on_closed = on_client_closed,
+		.arg = proxy,
+	};
+
+	proxy->clients = clients_create(proxy->base, proxy->graveyard, proxy->settings, &events);
+}
+
+static void watch_signals(struct proxy *proxy)
+{
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LENGTH(handled_signals); i++) {
+		proxy->signals[i] = evsignal_new(proxy->base, handled_signals[i], on_signal, proxy);
+		evsignal_add(proxy->signals[i], NULL);
+	}
+	proxy->wake = evtimer_new(proxy->base, on_wake, proxy);
+}
+
+struct proxy *proxy_create(struct settings *settings, char **ret_error)
+{
+	struct proxy *proxy = mem_zalloc(sizeof(*proxy));
+
+	fit_connections(settings);
+	proxy->settings = settings_take(settings);
+	proxy->started_us = ticker_now_us();
+	proxy->base = create_base();
+	proxy->graveyard = graveyard_create();
+	proxy->log = request_log_create(settings->request_log, settings->log_operations);
+	if (!proxy->log) {
+		*ret_error = mem_printf("cannot write the request log %s: %s; choose another with "
+					"--request-log",
+			settings->request_log, strerror(errno));
+		goto fail;
+	}
+	watch_signals(proxy);
+	create_core(proxy);
+	create_back(proxy);
+	create_front(proxy);
+	create_carriers(proxy);
+	for (char **text = settings->listen; *text; text++) {
+		if (!listen_on(proxy, *text, ret_error))
+			goto fail;
+	}
+	for (size_t i = 0; i < proxy->listeners_count; i++)
+		fprintf(stderr, "listening on %s\n", listener_name(proxy->listeners[i]));
+	if (isatty(STDERR_FILENO))
+		proxy->banner = banner_create(proxy->pool, proxy->probe, proxy->residency, settings,
+			listener_name(proxy->listeners[0]));
+	return proxy;
+fail:
+	proxy_destroy(proxy);
+	return NULL;
+}
+
+void proxy_destroy(struct proxy *proxy)
+{
+	if (!proxy)
+		return;
+	banner_destroy(proxy->banner);
+	for (size_t i = 0; i < proxy->listeners_count; i++)
+		listener_destroy(proxy->listeners[i]);
+	proxy->listeners_count = 0;
+	relay_destroy(proxy->relay);
+	passes_destroy(proxy->passes);
+	clients_destroy(proxy->clients);
+	probe_destroy(proxy->probe);
+	pool_destroy(proxy->pool);
+	residency_destroy(proxy->residency);
+	scheduler_destroy(proxy->scheduler);
+	ring_destroy(proxy->ring);
+	request_log_destroy(proxy->log);
+	for (size_t i = 0; i < ARRAY_LENGTH(handled_signals); i++) {
+		if (proxy->signals[i])
+			event_free(proxy->signals[i]);
+	}
+	if (proxy->wake)
+		event_free(proxy->wake);
+	graveyard_destroy(proxy->graveyard);
+	event_base_free(proxy->base);
+	settings_return(proxy->settings);
+	free(proxy);
+}

@@ -1,0 +1,183 @@
+/* Every way in which a job ends (STYLE B5.4). */
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "back/exchange.h"
+#include "back/pool.h"
+#include "base/graveyard.h"
+#include "base/memory.h"
+#include "base/ticker.h"
+#include "config/settings.h"
+#include "core/residency.h"
+#include "core/ring.h"
+#include "core/scheduler.h"
+#include "front/client.h"
+#include "front/reply.h"
+#include "io/spool.h"
+#include "relay/relay_parts.h"
+#include "json/peek.h"
+
+enum { STATUS_CLIENT_ERROR = 400, STATUS_SERVER_ERROR = 500 };
+
+void relay_destroy_carried(void *object)
+{
+	struct relay_job *carried = object;
+
+	job_finish(&carried->job);
+	if (carried->timer)
+		event_free(carried->timer);
+	spool_destroy(carried->spool);
+	peek_destroy(carried->peek);
+	tap_destroy(carried->tap);
+	settings_return(carried->settings);
+	free(carried);
+}
+
+enum outcome relay_outcome_of_status(int status)
+{
+	if (status >= STATUS_SERVER_ERROR)
+		return OUTCOME_UPSTREAM_STATUS;
+	return status >= STATUS_CLIENT_ERROR ? OUTCOME_UPSTREAM_CLIENT_ERROR : OUTCOME_SUCCESS;
+}
+
+void relay_forget_body(struct relay_job *carried)
+{
+	carried->relay->bodies_bytes -= carried->spooled_bytes;
+	carried->spooled_bytes = 0;
+	spool_destroy(carried->spool);
+	carried->spool = NULL;
+}
+
+static void note_tap(struct relay_job *carried)
+{
+	struct record *record = &carried->job.record;
+	const struct tap_result *seen;
+
+	if (!carried->tap)
+		return;
+	seen = tap_finish(carried->tap);
+	record->total_duration = seen->total_duration;
+	record->load_duration = seen->load_duration;
+	record->prompt_eval_count = seen->prompt_eval_count;
+	record->prompt_eval_duration = seen->prompt_eval_duration;
+	record->eval_count = seen->eval_count;
+	record->eval_duration = seen->eval_duration;
+	if (seen->error && !record->error_message)
+		record->error_message = mem_strdup(seen->error_text);
+}
+
+/* Warm or cold is asked only of answers that used the model. */
+static void note_warmth(struct relay_job *carried)
+{
+	struct record *record = &carried->job.record;
+
+	if (record->first_byte_us && carried->status && carried->status < STATUS_CLIENT_ERROR)
+		record->warm = residency_judge(
+			record->load_duration, record->request_bytes, carried->listed);
+}
+
+/* The last steps of both endings: place, slot, counters, observers. */
+static void finish(struct relay_job *carried, enum outcome outcome)
+{
+	struct relay *relay = carried->relay;
+	struct job *job = &carried->job;
+	int64_t now_us = ticker_now_us();
+
+	if (job->in_ring)
+		ring_remove(relay->parts.ring, job);
+	if (job_holds_slot(job) && job->state == JOB_STREAMING)
+		scheduler_slot_freed(
+			relay->parts.scheduler, job, now_us - job->record.dispatched_us);
+	if (job->state == JOB_QUEUED)
+		job->record.queue_wait_us += now_us - job->queued_since_us;
+	relay_forget_body(carried);
+	if (carried->timer)
+		evtimer_del(carried->timer);
+	note_tap(carried);
+	note_warmth(carried);
+	job->record.outcome = outcome;
+	job->record.ended_us = now_us;
+	job->reply = REPLY_ENDED;
+	relay_set_state(carried, JOB_DONE);
+	list_remove(&job->link);
+	relay->parts.observers.on_ended(relay->parts.observers.arg, &job->record);
+	graveyard_add(relay->parts.graveyard, carried, relay_destroy_carried);
+}
+
+/* Texts that name the upstream; a new string. */
+static char *text_of(const struct relay_job *carried, enum outcome outcome)
+{
+	const char *host = pool_host(carried->relay->parts.pool);
+	const char *text = outcome_text(outcome);
+
+	if (strncmp(text, "Ollama ", strlen("Ollama ")) == 0)
+		return mem_printf("Ollama at %s %s", host, text + strlen("Ollama "));
+	return mem_strdup(text);
+}
+
+static void answer_error(struct relay_job *carried, enum outcome outcome, const char *text)
+{
+	struct record *record = &carried->job.record;
+	struct admission admission = relay_admission(carried->relay, carried->settings);
+	struct reply_error error = {
+		.outcome = outcome,
+		.family = record->family,
+		.text = text,
+		.request_id = record->request_id,
+		.retry_after = admission_retry_after(
+			&admission, scheduler_service_us(carried->relay->parts.scheduler)),
+	};
+
+	record->response_bytes = reply_error(carried->client, &error);
+	record->http_status = outcome_status(outcome);
+}
+
+/* After the head: an error line where the stream stands at a line's end, then the cut. */
+static void cut_answer(struct relay_job *carried, const char *text)
+{
+	bool is_sse = carried->format == TAP_SSE;
+	char *line = NULL;
+
+	if ((is_sse || carried->format == TAP_NDJSON) && tap_is_at_line_end(carried->tap))
+		line = reply_error_line(carried->job.record.family, is_sse, text);
+	reply_cut(carried->client, line);
+	free(line);
+}
+
+void relay_fail(struct relay_job *carried, enum outcome outcome, const char *text)
+{
+	struct client *client = carried->client;
+	char *words = text ? mem_strdup(text) : text_of(carried, outcome);
+
+	if (carried->exchange) {
+		exchange_cancel(carried->exchange);
+		carried->exchange = NULL;
+	}
+	carried->job.record.error_message = words;
+	if (client) {
+		switch (carried->job.reply) {
+		case REPLY_NONE:
+		case REPLY_INTERIM:
+			answer_error(carried, outcome, words);
+			client_release(client);
+			break;
+		case REPLY_COMMITTED:
+		case REPLY_HEAD:
+			cut_answer(carried, words);
+			client_release(client);
+			break;
+		case REPLY_ENDED:
+			client_abort(client);
+			break;
+		}
+		carried->client = NULL;
+	}
+	finish(carried, outcome);
+}
+
+void relay_complete(struct relay_job *carried)
+{
+	finish(carried, relay_outcome_of_status(carried->status));
+}

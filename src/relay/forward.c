@@ -1,0 +1,188 @@
+#include "relay/forward.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/util.h>
+
+#include "base/memory.h"
+#include "base/ticker.h"
+#include "core/identity.h"
+#include "front/client.h"
+#include "http/head.h"
+
+enum {
+	PSEUDONYM_RANDOM_BYTES = 4,
+	PSEUDONYM_BYTES = 40,
+	/* Longer values are cut in the log line. */
+	LOGGED_VALUE_BYTES = 256,
+	US_PER_MS = 1000,
+};
+
+/* Our name in Via: unique to the process, so that several proxies in a row are no loop (RFC 9110
+ * §7.6.3 allows a pseudonym). */
+static const char *pseudonym(void)
+{
+	static char name[PSEUDONYM_BYTES];
+	unsigned char random[PSEUDONYM_RANDOM_BYTES];
+
+	if (name[0] == '\0') {
+		char *made;
+
+		evutil_secure_rng_get_bytes(random, sizeof(random));
+		made = mem_printf("shared-ollama-%02x%02x%02x%02x", random[0], random[1], random[2],
+			random[3]);
+		memcpy(name, made, strlen(made) + 1);
+		free(made);
+	}
+	return name;
+}
+
+void forward_finish(struct forward *forward)
+{
+	fields_finish(&forward->fields);
+	free(forward->forwarded_for);
+	free(forward->via);
+	free(forward->numbers);
+	memset(forward, 0, sizeof(*forward));
+}
+
+/* All values of one name as one list with ours behind (RFC 9110 §5.3 allows to join). A new string.
+ */
+static char *append_to_list(const struct fields *fields, const char *name, const char *ours)
+{
+	char *list = NULL;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		const struct field *field = &fields->items[i];
+		char *longer;
+
+		if (!field_is(field, name) || field->value_length == 0)
+			continue;
+		longer = list ? mem_printf("%s, %.*s", list, (int)field->value_length, field->value)
+			      : mem_strndup(field->value, field->value_length);
+		free(list);
+		list = longer;
+	}
+	if (list) {
+		char *whole = mem_printf("%s, %s", list, ours);
+
+		free(list);
+		return whole;
+	}
+	return mem_strdup(ours);
+}
+
+/* Dropped from every request: framing, and what we write ourselves. */
+static bool is_replaced(const struct field *field)
+{
+	return field_is(field, "Host") || field_is(field, "Content-Length") ||
+	       field_is(field, "X-Forwarded-For") || field_is(field, "Via") ||
+	       field_is(field, "X-Request-Id");
+}
+
+void forward_request(struct forward *forward, const struct client *client,
+	const struct record *record, bool keep_expect)
+{
+	const struct request_head *head = client_head(client);
+	char *ours = mem_printf("1.%d %s", head->version_minor, pseudonym());
+
+	for (size_t i = 0; i < head->fields.count; i++) {
+		const struct field *field = &head->fields.items[i];
+
+		if (is_replaced(field) || fields_is_hop_by_hop(&head->fields, field))
+			continue;
+		if (!keep_expect && field_is(field, "Expect"))
+			continue;
+		fields_add(&forward->fields, field->name, field->name_length, field->value,
+			field->value_length);
+	}
+	forward->forwarded_for =
+		append_to_list(&head->fields, "X-Forwarded-For", client_ip(client));
+	forward->via = append_to_list(&head->fields, "Via", ours);
+	free(ours);
+	fields_add_text(&forward->fields, "X-Forwarded-For", forward->forwarded_for);
+	fields_add_text(&forward->fields, "Via", forward->via);
+	fields_add_text(&forward->fields, "X-Request-Id", record->request_id);
+}
+
+void forward_response(struct forward *forward, const struct fields *upstream,
+	const struct record *record, enum known warm)
+{
+	for (size_t i = 0; i < upstream->count; i++) {
+		const struct field *field = &upstream->items[i];
+
+		if (field_is(field, "Content-Length") || field_is(field, "X-Request-Id") ||
+			fields_is_hop_by_hop(upstream, field))
+			continue;
+		fields_add(&forward->fields, field->name, field->name_length, field->value,
+			field->value_length);
+	}
+	fields_add_text(&forward->fields, "X-Request-Id", record->request_id);
+	if (!record->is_job)
+		return;
+	forward->numbers = mem_printf("%lld", (long long)(record->queue_wait_us / US_PER_MS));
+	fields_add_text(&forward->fields, "X-Queue-Wait-Ms", forward->numbers);
+	if (warm != KNOWN_NOT)
+		fields_add_text(&forward->fields, "X-Model-Warm-Start",
+			warm == KNOWN_TRUE ? "true" : "false");
+}
+
+char *forward_target(const struct request_head *head, const struct route *route)
+{
+	const char *query;
+
+	if (!route->rewrite)
+		return mem_strdup(head->forward);
+	query = strchr(head->forward, '?');
+	return mem_printf("%s%s", route->rewrite, query ? query : "");
+}
+
+bool forward_is_loop(const struct fields *fields)
+{
+	const char *name = pseudonym();
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < fields->count; i++) {
+		const struct field *field = &fields->items[i];
+
+		if (field_is(field, "Via") &&
+			memmem(field->value, field->value_length, name, length))
+			return true;
+	}
+	return false;
+}
+
+/* A value for the log, cut; NULL where the field is absent or empty. */
+static char *logged_value(const struct fields *fields, const char *name)
+{
+	const struct field *field = fields_find(fields, name);
+	size_t length;
+
+	if (!field || field->value_length == 0)
+		return NULL;
+	length =
+		field->value_length < LOGGED_VALUE_BYTES ? field->value_length : LOGGED_VALUE_BYTES;
+	return mem_strndup(field->value, length);
+}
+
+void forward_fill_record(
+	struct record *record, const struct client *client, const struct route *route)
+{
+	const struct request_head *head = client_head(client);
+	const struct field *id = fields_find(&head->fields, "X-Request-Id");
+	const struct field *project = fields_find(&head->fields, "X-Project-Name");
+
+	record->arrived_us = ticker_now_us();
+	record->operation = route->operation;
+	record->family = route->family;
+	record->is_poll = route->is_poll;
+	identity_request_id(id ? id->value : NULL, id ? id->value_length : 0, record->request_id);
+	strncpy(record->client_ip, client_ip(client), sizeof(record->client_ip) - 1);
+	record->project = identity_project(project ? project->value : NULL,
+		project ? project->value_length : 0, client_ip(client));
+	record->method = mem_strdup(head->method);
+	record->path = mem_strndup(head->path, strnlen(head->path, LOGGED_VALUE_BYTES));
+	record->user_agent = logged_value(&head->fields, "User-Agent");
+	record->traceparent = logged_value(&head->fields, "traceparent");
+}

@@ -1,0 +1,369 @@
+#include "relay/relay.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+#include "base/graveyard.h"
+#include "base/memory.h"
+#include "base/pieces.h"
+#include "base/ticker.h"
+#include "config/settings.h"
+#include "core/ring.h"
+#include "core/scheduler.h"
+#include "front/client.h"
+#include "front/reply.h"
+#include "io/spool.h"
+#include "relay/forward.h"
+#include "relay/pass.h"
+#include "relay/relay_parts.h"
+#include "json/peek.h"
+
+enum {
+	US_PER_MS = 1000,
+	US_PER_S = 1000 * 1000,
+};
+
+struct relay *relay_create(const struct relay_parts *parts, struct settings *settings)
+{
+	struct relay *relay = mem_zalloc(sizeof(*relay));
+
+	relay->parts = *parts;
+	relay->settings = settings_take(settings);
+	list_init(&relay->jobs);
+	return relay;
+}
+
+void relay_destroy(struct relay *relay)
+{
+	if (!relay)
+		return;
+	relay_stop(relay);
+	graveyard_run(relay->parts.graveyard);
+	settings_return(relay->settings);
+	free(relay);
+}
+
+void relay_set_settings(struct relay *relay, struct settings *settings)
+{
+	settings_return(relay->settings);
+	relay->settings = settings_take(settings);
+}
+
+void relay_drain(struct relay *relay)
+{
+	relay->draining = true;
+}
+
+const struct list *relay_jobs(const struct relay *relay)
+{
+	return &relay->jobs;
+}
+
+uint64_t relay_bodies_bytes(const struct relay *relay)
+{
+	return relay->bodies_bytes;
+}
+
+struct admission relay_admission(const struct relay *relay, const struct settings *settings)
+{
+	return (struct admission){
+		.settings = settings,
+		.tally = relay->parts.tally,
+		.bodies_bytes = relay->bodies_bytes,
+		.draining = relay->draining,
+	};
+}
+
+int relay_retry_after(const struct relay *relay)
+{
+	struct admission admission = relay_admission(relay, relay->settings);
+
+	return admission_retry_after(&admission, scheduler_service_us(relay->parts.scheduler));
+}
+
+void relay_stop(struct relay *relay)
+{
+	struct list *node;
+	struct list *following;
+
+	relay_drain(relay);
+	LIST_EACH_SAFE(&relay->jobs, node, following)
+	{
+		struct relay_job *carried = relay_job_of(CONTAINER_OF(node, struct job, link));
+
+		/* Of a job that got no byte yet the client is told to come again; a begun answer
+		 * can only be cut. */
+		relay_fail(carried,
+			carried->job.reply == REPLY_NONE ? OUTCOME_SHUTTING_DOWN
+							 : OUTCOME_SHUTTING_DOWN_CUT,
+			NULL);
+	}
+}
+
+void relay_set_state(struct relay_job *carried, enum job_state state)
+{
+	job_set_state(&carried->job, state);
+	carried->state_since_us = ticker_now_us();
+	carried->relay->parts.on_changed(carried->relay->parts.arg);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_job *carried = arg;
+
+	carried->timer_due_us = 0;
+	relay_upstream_timeout(carried);
+}
+
+/* When the present state must have ended; 0: never. */
+static int64_t limit_of(const struct relay_job *carried)
+{
+	const struct settings *settings = carried->settings;
+	int64_t limit_ms = 0;
+
+	switch (carried->job.state) {
+	case JOB_QUEUED:
+		return carried->job.deadline_us;
+	case JOB_CONNECTING:
+		limit_ms = settings->upstream_connect_timeout_ms;
+		break;
+	case JOB_AWAITING:
+		limit_ms = settings->upstream_first_byte_timeout_ms;
+		break;
+	case JOB_STREAMING:
+		return relay_idle_limit(carried);
+	case JOB_READING: /* the client's own limits hold */
+	case JOB_FLUSHING:
+	case JOB_DONE:
+	case JOB_STATE_COUNT:
+		break;
+	}
+	return limit_ms > 0 ? carried->state_since_us + limit_ms * US_PER_MS : 0;
+}
+
+void relay_arm(struct relay_job *carried)
+{
+	int64_t due_us = limit_of(carried);
+	int64_t wait_us = due_us - ticker_now_us();
+	struct timeval wait;
+
+	/* A timer that is pending for an earlier moment looks again when it fires. */
+	if (due_us == 0 || (carried->timer_due_us && carried->timer_due_us <= due_us))
+		return;
+	if (!carried->timer)
+		carried->timer = evtimer_new(carried->relay->parts.base, on_timer, carried);
+	if (wait_us < 0)
+		wait_us = 0;
+	wait.tv_sec = (time_t)(wait_us / US_PER_S);
+	wait.tv_usec = (suseconds_t)(wait_us % US_PER_S);
+	carried->timer_due_us = due_us;
+	evtimer_add(carried->timer, &wait);
+}
+
+/* What the body told, into the record. */
+static void note_peek(struct relay_job *carried, const struct peek_result *seen)
+{
+	struct record *record = &carried->job.record;
+	bool streams_by_default =
+		record->family == API_NATIVE &&
+		(record->operation == OPERATION_CHAT || record->operation == OPERATION_GENERATE);
+
+	record->request_bytes = (int64_t)spool_bytes(carried->spool);
+	record->model = mem_strdup(seen->model);
+	if (seen->has_stream ? seen->stream : streams_by_default)
+		record->stream = KNOWN_TRUE;
+	else
+		record->stream = KNOWN_FALSE;
+	if (!seen->valid)
+		return;
+	record->images_count = seen->images_count;
+	record->images_bytes = seen->images_bytes;
+	record->images_pixels = seen->images_pixels;
+	record->images_width = seen->largest_width;
+	record->images_height = seen->largest_height;
+}
+
+/* Empty and with keep_alive 0: it asks Ollama to unload, nothing to compute (PRODUCT 1.2). */
+static bool is_mere_unload(const struct relay_job *carried, const struct peek_result *seen)
+{
+	const struct record *record = &carried->job.record;
+
+	if (record->family != API_NATIVE || !seen->valid || !seen->keep_alive_is_zero)
+		return false;
+	if (record->operation == OPERATION_GENERATE)
+		return !seen->has_prompt && seen->images_count == 0;
+	return record->operation == OPERATION_CHAT && seen->messages_count == 0;
+}
+
+/* It leaves READING as a pass: the record and the body go to passes, the job vanishes uncounted. */
+static void become_pass(struct relay_job *carried)
+{
+	struct relay *relay = carried->relay;
+	struct client *client = carried->client;
+	struct record record = carried->job.record;
+	struct spool *spool = carried->spool;
+
+	record_init(&carried->job.record);
+	relay->bodies_bytes -= carried->spooled_bytes;
+	carried->spool = NULL;
+	carried->client = NULL;
+	record.is_job = false;
+	client_release(client);
+	job_leave_as_pass(&carried->job);
+	list_remove(&carried->job.link);
+	passes_adopt(relay->parts.passes, client, &carried->route, &record, spool);
+	graveyard_add(relay->parts.graveyard, carried, relay_destroy_carried);
+}
+
+/* The body is complete: it takes a place in the ring, or there is none. */
+static void enter_queue(struct relay_job *carried)
+{
+	struct relay *relay = carried->relay;
+	struct job *job = &carried->job;
+	const struct peek_result *seen = peek_finish(carried->peek);
+	struct admission admission = relay_admission(relay, carried->settings);
+	enum outcome refusal = admission_at_queue(&admission);
+	int64_t now_us = ticker_now_us();
+	int64_t timeout_ms = carried->settings->default_timeout_ms;
+	bool is_unload = is_mere_unload(carried, seen);
+
+	job->record.body_complete_us = now_us;
+	note_peek(carried, seen);
+	peek_destroy(carried->peek);
+	carried->peek = NULL;
+	if (is_unload) {
+		become_pass(carried);
+		return;
+	}
+	if (refusal == OUTCOME_NONE && !ring_put(relay->parts.ring, job))
+		refusal = OUTCOME_QUEUE_FULL;
+	if (refusal != OUTCOME_NONE) {
+		relay_fail(carried, refusal, NULL);
+		return;
+	}
+	job->queued_since_us = now_us;
+	job->deadline_us = timeout_ms > 0 ? now_us + timeout_ms * US_PER_MS : 0;
+	relay_set_state(carried, JOB_QUEUED);
+	relay_arm(carried);
+}
+
+static void feed_peek(void *object, const void *bytes, size_t length)
+{
+	peek_feed(object, bytes, length);
+}
+
+static void on_body(void *arg, struct evbuffer *data, bool is_complete)
+{
+	struct relay_job *carried = arg;
+	struct relay *relay = carried->relay;
+	size_t length = evbuffer_get_length(data);
+	struct admission admission;
+	enum outcome refusal;
+
+	assert(carried->job.state == JOB_READING);
+	pieces_feed(data, feed_peek, carried->peek);
+	if (!spool_append(carried->spool, data)) {
+		relay_fail(carried, OUTCOME_QUEUE_FULL,
+			"no room to keep the request body: free space in spool_directory");
+		return;
+	}
+	relay->bodies_bytes += length;
+	carried->spooled_bytes += length;
+	admission = relay_admission(relay, carried->settings);
+	refusal = admission_at_body(&admission, spool_bytes(carried->spool));
+	if (refusal != OUTCOME_NONE) {
+		relay_fail(carried, refusal, NULL);
+		return;
+	}
+	if (is_complete)
+		enter_queue(carried);
+}
+
+static void on_body_failed(void *arg, enum outcome why)
+{
+	relay_fail(arg, why, NULL);
+}
+
+static void on_left(void *arg, enum outcome why)
+{
+	struct relay_job *carried = arg;
+
+	carried->client = NULL;
+	switch (carried->job.state) {
+	case JOB_READING:
+	case JOB_QUEUED:
+	case JOB_CONNECTING:
+	case JOB_AWAITING:
+	case JOB_STREAMING:
+		relay_fail(carried, why, NULL);
+		break;
+	case JOB_FLUSHING:
+		/* Ollama's work is done and nothing is left to cancel; a client that just leaves is
+		 * counted as served (PRODUCT 2). */
+		if (why == OUTCOME_CLIENT_STALLED)
+			relay_fail(carried, why, NULL);
+		else
+			relay_complete(carried);
+		break;
+	case JOB_DONE:
+	case JOB_STATE_COUNT:
+		assert(!"a job that is done has no client");
+	}
+}
+
+static void on_room(void *arg)
+{
+	relay_client_has_room(arg);
+}
+
+static void on_sent(void *arg)
+{
+	struct relay_job *carried = arg;
+
+	carried->client = NULL;
+	relay_complete(carried);
+}
+
+static const struct client_user user = {
+	.on_body = on_body,
+	.on_left = on_left,
+	.on_body_failed = on_body_failed,
+	.on_room = on_room,
+	.on_sent = on_sent,
+};
+
+void relay_request(struct relay *relay, struct client *client, const struct route *route)
+{
+	struct relay_job *carried = mem_zalloc(sizeof(*carried));
+	const struct request_head *head = client_head(client);
+	struct admission admission;
+	enum outcome refusal;
+
+	carried->relay = relay;
+	carried->settings = settings_take(relay->settings);
+	carried->route = *route;
+	carried->client = client;
+	job_init(&carried->job, relay->parts.tally);
+	list_append(&relay->jobs, &carried->job.link);
+	forward_fill_record(&carried->job.record, client, route);
+	carried->has_body = head->framing.kind != FRAMING_NONE;
+	carried->spool = spool_create(
+		(size_t)carried->settings->body_memory, carried->settings->spool_directory);
+	carried->peek = peek_create();
+	client_accept(client, &user, carried);
+	if (forward_is_loop(&head->fields)) {
+		relay_fail(carried, OUTCOME_LOOP, NULL);
+		return;
+	}
+	admission = relay_admission(relay, carried->settings);
+	refusal = admission_at_head(
+		&admission, head->framing.kind == FRAMING_LENGTH ? head->framing.length : 0);
+	if (refusal != OUTCOME_NONE) {
+		relay_fail(carried, refusal, NULL);
+		return;
+	}
+	client_send_continue(client);
+}

@@ -1,0 +1,70 @@
+/*
+ * Carries jobs: ties a client, its job and an exchange with Ollama together, from complete head to
+ * end (STYLE B4, docs/job-states.md). proxy.c hands it heads of ROUTE_JOB and, in the turn's tail,
+ * the jobs that the scheduler lets go. All state changes of jobs are here.
+ */
+#ifndef SO_RELAY_RELAY_H
+#define SO_RELAY_RELAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/admission.h"
+#include "core/record.h"
+#include "core/tally.h"
+
+struct client;
+struct event_base;
+struct graveyard;
+struct job;
+struct list;
+struct passes;
+struct pool;
+struct probe;
+struct relay;
+struct residency;
+struct ring;
+struct route;
+struct scheduler;
+struct settings;
+
+/* Everything that relay works with; proxy.c owns it all, it outlives the relay. */
+struct relay_parts {
+	struct event_base *base;
+	struct graveyard *graveyard;
+	struct tally *tally;
+	struct ring *ring;
+	struct scheduler *scheduler;
+	struct residency *residency;
+	struct pool *pool;
+	struct probe *probe;
+	struct passes *passes; /* takes over jobs that prove to be mere unloads */
+	struct record_events observers;
+	/* Something changed that the scheduler should see; the turn's tail asks it. */
+	void (*on_changed)(void *arg);
+	void *arg;
+};
+
+struct relay *relay_create(const struct relay_parts *parts, struct settings *settings);
+/* Ends all jobs as cut. */
+void relay_destroy(struct relay *relay);
+/* For jobs that come from now on. */
+void relay_set_settings(struct relay *relay, struct settings *settings);
+
+/* A whole head of a job; the client is accepted or answered. */
+void relay_request(struct relay *relay, struct client *client, const struct route *route);
+/* The scheduler's word: QUEUED → CONNECTING. May mark changed again (refused at once). */
+void relay_dispatch(struct relay *relay, struct job *job);
+/* From now on new jobs are refused with SHUTTING_DOWN. */
+void relay_drain(struct relay *relay);
+/* drain_timeout is over: waiting jobs get 503, running ones are cut. */
+void relay_stop(struct relay *relay);
+
+/* struct job.link of all living jobs in order of arrival. */
+const struct list *relay_jobs(const struct relay *relay);
+/* Bytes of all kept bodies. */
+uint64_t relay_bodies_bytes(const struct relay *relay);
+/* For Retry-After of other refusals. */
+int relay_retry_after(const struct relay *relay);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * The inside of relay, seen only by its three files: relay.c (client's side: READING to QUEUED),
+ * upstream.c (Ollama's side: CONNECTING to STREAMING) and ending.c (every way to DONE).
+ */
+#ifndef SO_RELAY_RELAY_PARTS_H
+#define SO_RELAY_RELAY_PARTS_H
+
+#include "core/admission.h"
+#include "core/job.h"
+#include "core/route.h"
+#include "relay/relay.h"
+#include "json/tap.h"
+
+struct event;
+struct exchange;
+struct peek;
+struct spool;
+
+struct relay {
+	struct relay_parts parts;
+	struct settings *settings;
+	struct list jobs; /* struct job.link */
+	uint64_t bodies_bytes;
+	bool draining;
+};
+
+/* A job with everything that hangs on it. */
+struct relay_job {
+	struct job job;
+	struct relay *relay;
+	struct settings *settings; /* those that it came under */
+	struct route route;
+	struct client *client; /* NULL: the link is cut */
+
+	struct spool *spool;	/* the body; NULL after the response head */
+	uint64_t spooled_bytes; /* counted in relay->bodies_bytes */
+	bool has_body;
+	struct peek *peek; /* while READING */
+	struct exchange *exchange;
+	enum known listed; /* was the model loaded at dispatch? */
+	int status;	   /* of Ollama's answer; 0: none yet */
+	struct tap *tap;
+	enum tap_format format;
+	bool upstream_paused;
+
+	struct event *timer;
+	int64_t timer_due_us; /* 0: not pending */
+	int64_t state_since_us;
+	int64_t resumed_us; /* reading from Ollama went on after a pause */
+};
+
+static inline struct relay_job *relay_job_of(struct job *job)
+{
+	return CONTAINER_OF(job, struct relay_job, job);
+}
+
+/* relay.c */
+void relay_set_state(struct relay_job *carried, enum job_state state);
+/* Sets the job's one timer to the nearest limit of its state (I4). */
+void relay_arm(struct relay_job *carried);
+struct admission relay_admission(const struct relay *relay, const struct settings *settings);
+
+/* upstream.c */
+/* The job's limit in its state is reached. */
+void relay_upstream_timeout(struct relay_job *carried);
+void relay_client_has_room(struct relay_job *carried);
+/* STREAMING: when Ollama has been silent for too long while we listen; 0: never. */
+int64_t relay_idle_limit(const struct relay_job *carried);
+
+/* ending.c */
+/*
+ * The one bad ending (STYLE B5.4): cancels the exchange, answers the client if that is still
+ * possible, frees place and slot, tells the observers. `text` NULL: the outcome's own. The job must
+ * not be used afterwards.
+ */
+void relay_fail(struct relay_job *carried, enum outcome outcome, const char *text);
+/* The good ending: the client has the whole answer. */
+void relay_complete(struct relay_job *carried);
+/* How Ollama's whole answer counts, by its status. */
+enum outcome relay_outcome_of_status(int status);
+/* Lets go of the kept body: after the response head it is not needed again. */
+void relay_forget_body(struct relay_job *carried);
+/* For the graveyard. */
+void relay_destroy_carried(void *object);
+
+#endif

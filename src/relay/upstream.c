@@ -1,0 +1,292 @@
+/* Ollama's side of a job: dispatch, the answer, sending again, time limits. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+#include "back/exchange.h"
+#include "back/pool.h"
+#include "back/probe.h"
+#include "base/memory.h"
+#include "base/pieces.h"
+#include "base/ticker.h"
+#include "config/settings.h"
+#include "core/residency.h"
+#include "core/ring.h"
+#include "core/scheduler.h"
+#include "front/client.h"
+#include "front/reply.h"
+#include "http/head.h"
+#include "io/spool.h"
+#include "relay/forward.h"
+#include "relay/relay_parts.h"
+
+enum {
+	US_PER_MS = 1000,
+	/* A request that ended before its response head may be what kills Ollama: sent twice, not
+	   more (PRODUCT 3.11). */
+	BROKEN_MOST = 2,
+	STATUS_CLIENT_ERROR = 400,
+};
+
+static bool fill_body(void *arg, struct evbuffer *out)
+{
+	struct relay_job *carried = arg;
+
+	return spool_send(carried->spool, out);
+}
+
+/* Back to its old place (it never left the ring). Its bound goes on with what was left of it: it
+ * bounds the wait, not the run. */
+static void requeue(struct relay_job *carried)
+{
+	struct job *job = &carried->job;
+	int64_t now_us = ticker_now_us();
+	int64_t timeout_us = carried->settings->default_timeout_ms * US_PER_MS;
+
+	job->queued_since_us = now_us;
+	if (timeout_us > 0)
+		job->deadline_us = now_us + timeout_us - job->record.queue_wait_us;
+	relay_set_state(carried, JOB_QUEUED);
+	relay_arm(carried);
+}
+
+static void refused(struct relay_job *carried)
+{
+	carried->exchange = NULL;
+	carried->job.refused++;
+	probe_note_refused(carried->relay->parts.probe);
+	requeue(carried);
+}
+
+static void broken_before_head(struct relay_job *carried)
+{
+	carried->job.broken++;
+	probe_note_broken(carried->relay->parts.probe);
+	if (carried->job.broken < BROKEN_MOST) {
+		requeue(carried);
+		return;
+	}
+	relay_fail(carried, OUTCOME_UPSTREAM_RESET, NULL);
+}
+
+static void on_connected(void *arg)
+{
+	struct relay_job *carried = arg;
+
+	relay_set_state(carried, JOB_AWAITING);
+	relay_arm(carried);
+}
+
+static void begin_tap(struct relay_job *carried, const struct exchange_head *head)
+{
+	const struct field *type = fields_find(head->fields, "Content-Type");
+
+	carried->format = tap_format_of(type ? type->value : NULL, type ? type->value_length : 0);
+	carried->tap = tap_create(carried->format);
+	if (carried->format == TAP_NDJSON || carried->format == TAP_SSE)
+		carried->job.record.stream = KNOWN_TRUE;
+}
+
+static void on_head(void *arg, const struct exchange_head *head)
+{
+	struct relay_job *carried = arg;
+	struct record *record = &carried->job.record;
+	struct forward forward = {0};
+
+	assert(carried->job.state == JOB_AWAITING);
+	probe_note_answered(carried->relay->parts.probe);
+	ring_remove(carried->relay->parts.ring, &carried->job);
+	relay_forget_body(carried);
+	relay_set_state(carried, JOB_STREAMING);
+	carried->status = head->status;
+	if (head->status < STATUS_CLIENT_ERROR && record->model)
+		residency_note_used(carried->relay->parts.residency, record->model);
+	begin_tap(carried, head);
+	forward_response(&forward, head->fields, record, carried->listed);
+	reply_head(carried->client, head->status, head->reason, &forward.fields, head->framing, -1);
+	forward_finish(&forward);
+	carried->job.reply = REPLY_HEAD;
+	record->http_status = head->status;
+	record->response_bytes = 0;
+	relay_arm(carried);
+}
+
+static void feed_tap(void *object, const void *bytes, size_t length)
+{
+	tap_feed(object, bytes, length);
+}
+
+static void on_data(void *arg, struct evbuffer *data)
+{
+	struct relay_job *carried = arg;
+	struct record *record = &carried->job.record;
+
+	if (!record->first_byte_us)
+		record->first_byte_us = ticker_now_us();
+	record->response_bytes += (int64_t)evbuffer_get_length(data);
+	pieces_feed(data, feed_tap, carried->tap);
+	reply_data(carried->client, data);
+	if (!carried->upstream_paused && !client_has_room(carried->client)) {
+		carried->upstream_paused = true;
+		exchange_pause(carried->exchange);
+	}
+}
+
+void relay_client_has_room(struct relay_job *carried)
+{
+	if (!carried->upstream_paused)
+		return;
+	carried->upstream_paused = false;
+	carried->resumed_us = ticker_now_us();
+	if (carried->exchange)
+		exchange_resume(carried->exchange);
+	relay_arm(carried);
+}
+
+static void on_end(void *arg, enum exchange_end end)
+{
+	struct relay_job *carried = arg;
+
+	carried->exchange = NULL;
+	switch (end) {
+	case EXCHANGE_COMPLETE:
+		scheduler_slot_freed(carried->relay->parts.scheduler, &carried->job,
+			ticker_now_us() - carried->job.record.dispatched_us);
+		reply_end(carried->client);
+		carried->job.reply = REPLY_ENDED;
+		relay_set_state(carried, JOB_FLUSHING);
+		break;
+	case EXCHANGE_REFUSED:
+		refused(carried);
+		break;
+	case EXCHANGE_RESET:
+		broken_before_head(carried);
+		break;
+	case EXCHANGE_MALFORMED:
+		probe_note_broken(carried->relay->parts.probe);
+		relay_fail(carried, OUTCOME_UPSTREAM_MALFORMED, NULL);
+		break;
+	case EXCHANGE_TRUNCATED:
+		probe_note_broken(carried->relay->parts.probe);
+		relay_fail(carried, OUTCOME_UPSTREAM_TRUNCATED, NULL);
+		break;
+	}
+}
+
+static const struct exchange_events events = {
+	.on_connected = on_connected,
+	.on_head = on_head,
+	.on_data = on_data,
+	.on_end = on_end,
+};
+
+void relay_dispatch(struct relay *relay, struct job *job)
+{
+	struct relay_job *carried = relay_job_of(job);
+	const struct request_head *head = client_head(carried->client);
+	char *target = forward_target(head, &carried->route);
+	struct forward forward = {0};
+	struct exchange_request request = {
+		.method = head->method,
+		.target = target,
+		.fields = &forward.fields,
+		.fill_body = carried->has_body ? fill_body : NULL,
+		.body_bytes = spool_bytes(carried->spool),
+		.has_body = carried->has_body,
+	};
+	int64_t now_us = ticker_now_us();
+
+	job->record.queue_wait_us += now_us - job->queued_since_us;
+	job->record.dispatched_us = now_us;
+	job->record.attempts++;
+	carried->listed = job->record.model
+				  ? residency_has(relay->parts.residency, job->record.model, now_us)
+				  : KNOWN_NOT;
+	relay_set_state(carried, JOB_CONNECTING);
+	forward_request(&forward, carried->client, &job->record, false);
+	carried->exchange = exchange_start(relay->parts.pool, &request, &events, carried);
+	if (!carried->exchange)
+		refused(carried);
+	else
+		relay_arm(carried);
+	forward_finish(&forward);
+	free(target);
+}
+
+int64_t relay_idle_limit(const struct relay_job *carried)
+{
+	int64_t since_us = carried->state_since_us;
+	int64_t limit_us = carried->settings->upstream_idle_timeout_ms * US_PER_MS;
+
+	if (carried->upstream_paused || limit_us <= 0)
+		return 0;
+	if (exchange_last_activity_us(carried->exchange) > since_us)
+		since_us = exchange_last_activity_us(carried->exchange);
+	if (carried->resumed_us > since_us)
+		since_us = carried->resumed_us;
+	return since_us + limit_us;
+}
+
+static bool is_over(const struct relay_job *carried, int64_t limit_ms)
+{
+	return limit_ms > 0 && carried->state_since_us + limit_ms * US_PER_MS <= ticker_now_us();
+}
+
+/* The words for a wait that ended at its bound, with its cause where it is known. */
+static void expire(struct relay_job *carried)
+{
+	const struct relay_parts *parts = &carried->relay->parts;
+	char *text;
+
+	if (probe_is_usable(parts->probe)) {
+		relay_fail(carried, OUTCOME_QUEUE_TIMEOUT, NULL);
+		return;
+	}
+	text = mem_printf("waited in the queue until the deadline because Ollama at %s does not "
+			  "answer: start it, then try again after the seconds in Retry-After",
+		pool_host(parts->pool));
+	relay_fail(carried, OUTCOME_QUEUE_TIMEOUT, text);
+	free(text);
+}
+
+void relay_upstream_timeout(struct relay_job *carried)
+{
+	const struct settings *settings = carried->settings;
+	const struct job *job = &carried->job;
+
+	switch (job->state) {
+	case JOB_QUEUED:
+		if (job->deadline_us && job->deadline_us <= ticker_now_us()) {
+			expire(carried);
+			return;
+		}
+		break;
+	case JOB_CONNECTING:
+		if (is_over(carried, settings->upstream_connect_timeout_ms)) {
+			exchange_cancel(carried->exchange);
+			refused(carried);
+			return;
+		}
+		break;
+	case JOB_AWAITING:
+		if (is_over(carried, settings->upstream_first_byte_timeout_ms)) {
+			relay_fail(carried, OUTCOME_UPSTREAM_TIMEOUT, NULL);
+			return;
+		}
+		break;
+	case JOB_STREAMING:
+		if (relay_idle_limit(carried) && relay_idle_limit(carried) <= ticker_now_us()) {
+			relay_fail(carried, OUTCOME_UPSTREAM_TIMEOUT, NULL);
+			return;
+		}
+		break;
+	case JOB_READING:
+	case JOB_FLUSHING:
+	case JOB_DONE:
+	case JOB_STATE_COUNT:
+		break;
+	}
+	relay_arm(carried);
+}
