@@ -71,8 +71,7 @@ struct filter {
 
 /* `events` must outlive the filter. */
 void filter_init(struct filter *filter, const struct filter_events *events, void *arg);
-/* From now on arrays, and objects inside of more than `object_depth` objects, reach on_json empty.
- */
+/* From now on arrays, and objects more than `object_depth` deep, reach on_json empty. */
 void filter_skim(struct filter *filter, unsigned object_depth);
 /* The next piece. false: refused, now or before; further pieces cost nothing then. */
 bool filter_feed(struct filter *filter, const char *bytes, size_t length);

@@ -1,6 +1,5 @@
 #include "json/peek.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 #include "json/duration.h"
 #include "json/filter.h"
 #include "json/image.h"
+#include "json/number.h"
 #include "json/peek_rules.h"
 #include "json/yajl_memory.h"
 
@@ -217,43 +217,22 @@ static int on_boolean(void *arg, int value)
 	return 1;
 }
 
-/* As Ollama, which reads 8192, 8192.0 and 8.192e3 alike; what does not fit is the nearest that
- * does. */
-static int64_t parse_integer(const char *text)
-{
-	/* 2^63 as a double */
-	const double limit = 9223372036854775808.0;
-	double value;
-
-	if (text[strspn(text, "-0123456789")] == '\0')
-		return strtoll(text, NULL, 10);
-	value = strtod(text, NULL);
-	if (value >= limit)
-		return INT64_MAX;
-	return value < -limit ? INT64_MIN : (int64_t)value;
-}
-
 static int on_number(void *arg, const char *number, size_t length)
 {
 	struct peek *peek = arg;
 	struct frame *frame = current(peek);
-	char text[FILTER_SCALAR_MAX + 1];
 
 	if (peek->frame_count == 0)
 		return 0;
 	if (!frame)
 		return 1;
-	if (frame->option >= 0 || (frame->rule && frame->rule->key == KEY_KEEP_ALIVE)) {
-		memcpy(text, number, length);
-		text[length] = '\0';
-		if (frame->option >= 0) {
-			set_option(peek, frame->option, true, parse_integer(text));
-		} else {
-			set_keep_alive(peek, text, length, false);
-			peek->result.keep_alive_is_zero =
-				peek->result.keep_alive == PEEK_KEEP_ALIVE_VALUE &&
-				duration_number_is_zero(text);
-		}
+	if (frame->option >= 0) {
+		set_option(peek, frame->option, true, number_parse(number, length));
+	} else if (frame->rule && frame->rule->key == KEY_KEEP_ALIVE) {
+		set_keep_alive(peek, number, length, false);
+		peek->result.keep_alive_is_zero =
+			peek->result.keep_alive == PEEK_KEEP_ALIVE_VALUE &&
+			duration_number_is_zero(peek->result.keep_alive_text);
 	} else {
 		on_wrong_type(peek, frame);
 	}
