@@ -14,6 +14,7 @@
 #include "base/graveyard.h"
 #include "base/list.h"
 #include "base/memory.h"
+#include "base/pieces.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "core/residency.h"
@@ -23,6 +24,8 @@
 #include "http/head.h"
 #include "io/spool.h"
 #include "relay/forward.h"
+#include "relay/pass_parts.h"
+#include "json/peek.h"
 
 enum {
 	/* A pass's body up to this is collected and sent by an exchange (PRODUCT 1.7). */
@@ -32,49 +35,6 @@ enum {
 	STATUS_CLIENT_ERROR = 400,
 	STATUS_SERVER_ERROR = 500,
 };
-
-struct passes {
-	struct passes_parts parts;
-	struct settings *settings;
-	struct list all;
-	bool draining;
-};
-
-/* What a pass waits for. */
-enum pass_phase {
-	PASS_READING, /* a body that is collected */
-	PASS_CONNECTING,
-	PASS_AWAITING,	/* the response head (a tunnel's body may still be going out) */
-	PASS_STREAMING, /* the rest of the response */
-	PASS_FLUSHING,	/* the client to take the rest */
-	PASS_DONE,
-};
-
-struct pass {
-	struct list link;
-	struct passes *passes;
-	struct settings *settings;
-	struct record record;
-	struct route route;
-	struct client *client; /* NULL: the link is cut */
-	enum pass_phase phase;
-	struct spool *spool; /* a collected body */
-	bool has_body;
-	struct exchange *exchange;
-	struct tunnel *tunnel;
-	bool upload_complete;
-	bool answer_begun;
-	bool upstream_paused;
-	bool sent_again;
-	int status;
-	struct event *timer;
-	int64_t timer_due_us;
-	int64_t phase_since_us;
-	int64_t activity_us; /* bytes went in either direction, or reading went on */
-};
-
-static void arm(struct pass *pass);
-static void start_exchange(struct pass *pass);
 
 struct passes *passes_create(const struct passes_parts *parts, struct settings *settings)
 {
@@ -97,7 +57,7 @@ void passes_drain(struct passes *passes)
 	passes->draining = true;
 }
 
-static void set_phase(struct pass *pass, enum pass_phase phase)
+void pass_set_phase(struct pass *pass, enum pass_phase phase)
 {
 	pass->phase = phase;
 	pass->phase_since_us = ticker_now_us();
@@ -118,7 +78,7 @@ static struct pass *create_pass(struct passes *passes, struct client *client,
 	list_append(&passes->all, &pass->link);
 	passes->parts.tally->received++;
 	passes->parts.tally->in_progress++;
-	set_phase(pass, PASS_READING);
+	pass_set_phase(pass, PASS_READING);
 	return pass;
 }
 
@@ -129,6 +89,7 @@ static void destroy_pass(void *object)
 	if (pass->timer)
 		event_free(pass->timer);
 	spool_destroy(pass->spool);
+	peek_destroy(pass->peek);
 	settings_return(pass->settings);
 	record_finish(&pass->record);
 	free(pass);
@@ -140,7 +101,7 @@ static void finish(struct pass *pass, enum outcome outcome)
 	struct passes *passes = pass->passes;
 
 	assert(pass->phase != PASS_DONE);
-	set_phase(pass, PASS_DONE);
+	pass_set_phase(pass, PASS_DONE);
 	pass->record.outcome = outcome;
 	pass->record.ended_us = ticker_now_us();
 	passes->parts.tally->in_progress--;
@@ -174,7 +135,7 @@ static char *text_of(const struct pass *pass, enum outcome outcome)
 }
 
 /* The one bad ending: an error answer if none was begun, else the cut. */
-static void fail(struct pass *pass, enum outcome outcome, const char *text)
+void pass_fail(struct pass *pass, enum outcome outcome, const char *text)
 {
 	struct passes_parts *parts = &pass->passes->parts;
 	char *words = text ? mem_strdup(text) : text_of(pass, outcome);
@@ -212,7 +173,8 @@ void passes_stop(struct passes *passes)
 	{
 		struct pass *pass = CONTAINER_OF(node, struct pass, link);
 
-		fail(pass, pass->answer_begun ? OUTCOME_SHUTTING_DOWN_CUT : OUTCOME_SHUTTING_DOWN,
+		pass_fail(pass,
+			pass->answer_begun ? OUTCOME_SHUTTING_DOWN_CUT : OUTCOME_SHUTTING_DOWN,
 			NULL);
 	}
 }
@@ -227,251 +189,27 @@ void passes_destroy(struct passes *passes)
 	free(passes);
 }
 
-/* Ollama's side, the same for exchange and tunnel. */
-
-static void on_connected(void *arg)
-{
-	struct pass *pass = arg;
-
-	set_phase(pass, PASS_AWAITING);
-	arm(pass);
-}
-
-static void on_interim(void *arg, int status)
-{
-	struct pass *pass = arg;
-
-	client_send_continue(pass->client);
-}
-
-/* A HEAD answer's own length is passed on, though no body follows. */
-static int64_t bodiless_length(const struct exchange_head *head)
-{
-	const struct field *length = fields_find(head->fields, "Content-Length");
-	int64_t value = 0;
-
-	if (head->framing.kind != FRAMING_NONE || !length)
-		return -1;
-	for (size_t i = 0; i < length->value_length; i++) {
-		if (length->value[i] < '0' || length->value[i] > '9' ||
-			__builtin_mul_overflow(value, 10, &value) ||
-			__builtin_add_overflow(value, length->value[i] - '0', &value))
-			return -1;
-	}
-	return value;
-}
-
-static void on_head(void *arg, const struct exchange_head *head)
-{
-	struct pass *pass = arg;
-	struct forward forward = {0};
-
-	probe_note_answered(pass->passes->parts.probe);
-	set_phase(pass, PASS_STREAMING);
-	pass->status = head->status;
-	pass->activity_us = ticker_now_us();
-	forward_response(&forward, head->fields, &pass->record, KNOWN_NOT);
-	reply_head(pass->client, head->status, head->reason, &forward.fields, head->framing,
-		bodiless_length(head));
-	forward_finish(&forward);
-	pass->answer_begun = true;
-	pass->record.http_status = head->status;
-	pass->record.response_bytes = 0;
-	arm(pass);
-}
-
-static void pause_upstream(struct pass *pass)
-{
-	pass->upstream_paused = true;
-	if (pass->exchange)
-		exchange_pause(pass->exchange);
-	else
-		tunnel_pause(pass->tunnel);
-}
-
-static void on_data(void *arg, struct evbuffer *data)
-{
-	struct pass *pass = arg;
-
-	if (!pass->record.first_byte_us)
-		pass->record.first_byte_us = ticker_now_us();
-	pass->record.response_bytes += (int64_t)evbuffer_get_length(data);
-	pass->activity_us = ticker_now_us();
-	reply_data(pass->client, data);
-	if (!pass->upstream_paused && !client_has_room(pass->client))
-		pause_upstream(pass);
-}
-
-/* A reused connection that ended before any byte was an idle one that Ollama had just closed: a GET
- * or HEAD is sent once more (PRODUCT 3.11). */
-static bool may_send_again(const struct pass *pass, bool was_reused)
-{
-	return was_reused && !pass->sent_again && !pass->answer_begun &&
-	       (strcmp(pass->record.method, "GET") == 0 ||
-		       strcmp(pass->record.method, "HEAD") == 0);
-}
-
-static void complete(struct pass *pass)
-{
-	/* What the client still uploads is of no use: the client throws it away itself (an early
-	 * answer). */
-	set_phase(pass, PASS_FLUSHING);
-	client_resume_body(pass->client);
-	reply_end(pass->client);
-}
-
-static void ended(struct pass *pass, enum exchange_end end, bool was_reused)
-{
-	struct probe *probe = pass->passes->parts.probe;
-
-	pass->exchange = NULL;
-	pass->tunnel = NULL;
-	switch (end) {
-	case EXCHANGE_COMPLETE:
-		complete(pass);
-		break;
-	case EXCHANGE_REFUSED:
-		probe_note_refused(probe);
-		fail(pass, OUTCOME_UPSTREAM_REFUSED, NULL);
-		break;
-	case EXCHANGE_RESET:
-		if (may_send_again(pass, was_reused)) {
-			pass->sent_again = true;
-			start_exchange(pass);
-			break;
-		}
-		probe_note_broken(probe);
-		fail(pass, OUTCOME_UPSTREAM_RESET, NULL);
-		break;
-	case EXCHANGE_MALFORMED:
-		fail(pass, OUTCOME_UPSTREAM_MALFORMED, NULL);
-		break;
-	case EXCHANGE_TRUNCATED:
-		probe_note_broken(probe);
-		fail(pass, OUTCOME_UPSTREAM_TRUNCATED, NULL);
-		break;
-	}
-}
-
-static void on_exchange_end(void *arg, enum exchange_end end)
-{
-	struct pass *pass = arg;
-
-	ended(pass, end, exchange_is_reused(pass->exchange));
-}
-
-static void on_tunnel_end(void *arg, enum exchange_end end)
-{
-	ended(arg, end, false);
-}
-
-static void on_tunnel_room(void *arg)
-{
-	struct pass *pass = arg;
-
-	pass->activity_us = ticker_now_us();
-	client_resume_body(pass->client);
-}
-
-static bool fill_body(void *arg, struct evbuffer *out)
-{
-	struct pass *pass = arg;
-
-	return spool_send(pass->spool, out);
-}
-
-static const struct exchange_events exchange_events = {
-	.on_connected = on_connected,
-	.on_head = on_head,
-	.on_data = on_data,
-	.on_end = on_exchange_end,
-};
-
-static const struct tunnel_events tunnel_events = {
-	.on_connected = on_connected,
-	.on_interim = on_interim,
-	.on_head = on_head,
-	.on_data = on_data,
-	.on_room = on_tunnel_room,
-	.on_end = on_tunnel_end,
-};
-
-static void begin_sending(struct pass *pass)
-{
-	set_phase(pass, PASS_CONNECTING);
-	pass->record.attempts++;
-	pass->record.dispatched_us = ticker_now_us();
-	pass->activity_us = pass->record.dispatched_us;
-}
-
-static void refused_at_once(struct pass *pass)
-{
-	probe_note_refused(pass->passes->parts.probe);
-	fail(pass, OUTCOME_UPSTREAM_REFUSED, NULL);
-}
-
-static void start_exchange(struct pass *pass)
-{
-	const struct request_head *head = client_head(pass->client);
-	char *target = forward_target(head, &pass->route);
-	struct forward forward = {0};
-	struct exchange_request request = {
-		.method = head->method,
-		.target = target,
-		.fields = &forward.fields,
-		.fill_body = pass->has_body ? fill_body : NULL,
-		.body_bytes = pass->spool ? spool_bytes(pass->spool) : 0,
-		.has_body = pass->has_body,
-	};
-
-	begin_sending(pass);
-	forward_request(&forward, pass->client, &pass->record, false);
-	pass->exchange = exchange_start(pass->passes->parts.pool, &request, &exchange_events, pass);
-	forward_finish(&forward);
-	free(target);
-	if (!pass->exchange)
-		refused_at_once(pass);
-	else
-		arm(pass);
-}
-
-static void start_tunnel(struct pass *pass)
-{
-	const struct request_head *head = client_head(pass->client);
-	char *target = forward_target(head, &pass->route);
-	struct forward forward = {0};
-	struct tunnel_request request = {
-		.method = head->method,
-		.target = target,
-		.fields = &forward.fields,
-		.framing = head->framing,
-	};
-
-	begin_sending(pass);
-	forward_request(&forward, pass->client, &pass->record, true);
-	pass->tunnel = tunnel_start(pass->passes->parts.pool, &request, &tunnel_events, pass);
-	forward_finish(&forward);
-	free(target);
-	if (!pass->tunnel)
-		refused_at_once(pass);
-	else
-		arm(pass);
-}
-
 /* The client's side. */
+
+static void feed_peek(void *object, const void *bytes, size_t length)
+{
+	peek_feed(object, bytes, length);
+}
 
 static void collect(struct pass *pass, struct evbuffer *data, bool is_complete)
 {
+	pieces_feed(data, feed_peek, pass->peek);
 	if (!spool_append(pass->spool, data)) {
-		fail(pass, OUTCOME_QUEUE_FULL, "no room to keep the request body");
+		pass_fail(pass, OUTCOME_QUEUE_FULL, "no room to keep the request body");
 		return;
 	}
 	pass->record.request_bytes = (int64_t)spool_bytes(pass->spool);
 	if (!is_complete)
 		return;
+	pass->record.model = mem_strdup(peek_finish(pass->peek)->model);
 	pass->upload_complete = true;
 	pass->record.body_complete_us = ticker_now_us();
-	start_exchange(pass);
+	pass_start_exchange(pass);
 }
 
 static void on_body(void *arg, struct evbuffer *data, bool is_complete)
@@ -495,8 +233,8 @@ static void on_body(void *arg, struct evbuffer *data, bool is_complete)
 		pass->upload_complete = true;
 		pass->record.body_complete_us = ticker_now_us();
 		tunnel_send_end(pass->tunnel);
-		set_phase(pass, pass->phase);
-		arm(pass);
+		pass_set_phase(pass, pass->phase);
+		pass_arm(pass);
 	}
 }
 
@@ -510,12 +248,12 @@ static void on_left(void *arg, enum outcome why)
 		finish(pass, pass->status >= STATUS_CLIENT_ERROR ? OUTCOME_UPSTREAM_CLIENT_ERROR
 								 : OUTCOME_SUCCESS);
 	else
-		fail(pass, why, NULL);
+		pass_fail(pass, why, NULL);
 }
 
 static void on_body_failed(void *arg, enum outcome why)
 {
-	fail(arg, why, NULL);
+	pass_fail(arg, why, NULL);
 }
 
 static void on_room(void *arg)
@@ -530,7 +268,7 @@ static void on_room(void *arg)
 		exchange_resume(pass->exchange);
 	if (pass->tunnel)
 		tunnel_resume(pass->tunnel);
-	arm(pass);
+	pass_arm(pass);
 }
 
 static void on_sent(void *arg)
@@ -597,14 +335,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	if (due_us == 0)
 		return;
 	if (due_us > ticker_now_us())
-		arm(pass);
+		pass_arm(pass);
 	else if (pass->phase == PASS_CONNECTING)
-		refused_at_once(pass);
+		pass_refused(pass);
 	else
-		fail(pass, OUTCOME_UPSTREAM_TIMEOUT, NULL);
+		pass_fail(pass, OUTCOME_UPSTREAM_TIMEOUT, NULL);
 }
 
-static void arm(struct pass *pass)
+void pass_arm(struct pass *pass)
 {
 	int64_t due_us = limit_of(pass);
 	int64_t wait_us = due_us - ticker_now_us();
@@ -646,14 +384,15 @@ void passes_request(struct passes *passes, struct client *client, const struct r
 		pass->record.request_bytes = 0;
 	client_accept(client, &user, pass);
 	if (passes->draining) {
-		fail(pass, OUTCOME_SHUTTING_DOWN, NULL);
+		pass_fail(pass, OUTCOME_SHUTTING_DOWN, NULL);
 	} else if (forward_is_loop(&head->fields)) {
-		fail(pass, OUTCOME_LOOP, NULL);
+		pass_fail(pass, OUTCOME_LOOP, NULL);
 	} else if (may_collect(head)) {
 		pass->spool = spool_create(PASS_COLLECT_BYTES, pass->settings->spool_directory);
+		pass->peek = peek_create();
 		client_send_continue(client);
 	} else {
-		start_tunnel(pass);
+		pass_start_tunnel(pass);
 	}
 }
 
@@ -668,7 +407,7 @@ void passes_adopt(struct passes *passes, struct client *client, const struct rou
 	if (pass->record.model)
 		residency_note_unloaded(passes->parts.residency, pass->record.model);
 	client_accept(client, &user, pass);
-	start_exchange(pass);
+	pass_start_exchange(pass);
 }
 
 void passes_refuse(struct passes *passes, struct client *client, const struct route *route,
@@ -688,5 +427,5 @@ void passes_refuse(struct passes *passes, struct client *client, const struct ro
 	pass = create_pass(passes, client, route, &record);
 	if (route)
 		client_accept(client, &user, pass);
-	fail(pass, outcome, text);
+	pass_fail(pass, outcome, text);
 }
