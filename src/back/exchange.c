@@ -398,9 +398,9 @@ static void on_done(struct evhttp_request *request, void *arg)
 
 /* ---- for the user ---- */
 
-static bool begin(struct exchange *exchange)
+static bool begin(struct exchange *exchange, bool wants_fresh)
 {
-	struct connection *idle = pool_lease(exchange->pool);
+	struct connection *idle = wants_fresh ? NULL : pool_lease(exchange->pool);
 
 	if (idle) {
 		exchange->is_reused = true;
@@ -430,7 +430,7 @@ struct exchange *exchange_start(struct pool *pool, const struct exchange_request
 	}
 	exchange->has_length = request->has_body || exchange->method->sends_length;
 	exchange->last_activity_us = ticker_now_us();
-	if (begin(exchange))
+	if (begin(exchange, request->wants_fresh))
 		return exchange;
 	bury(exchange);
 	return NULL;

@@ -72,6 +72,8 @@ struct exchange_request {
 	uint64_t body_bytes; /* Content-Length is sent for it; with has_body false none but for
 				POST, PUT, PATCH (0) */
 	bool has_body;
+	bool wants_fresh; /* not on an idle connection, so that it also tells whether Ollama accepts
+			   */
 };
 
 /* evhttp has a name for this method (else the tunnel carries it). */

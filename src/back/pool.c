@@ -62,6 +62,14 @@ struct pool {
 	size_t open_count;
 };
 
+void pool_set_addresses(struct pool *pool, const struct address *addresses, size_t count)
+{
+	pool->address_count = count < ADDRESSES_MOST ? count : ADDRESSES_MOST;
+	memcpy(pool->addresses, addresses, pool->address_count * sizeof(*addresses));
+	if (pool->first_address >= pool->address_count)
+		pool->first_address = 0;
+}
+
 static void on_resolved(void *arg, const struct address *addresses, size_t count)
 {
 	struct pool *pool = arg;
@@ -73,10 +81,7 @@ static void on_resolved(void *arg, const struct address *addresses, size_t count
 			LOG_TEXT("upstream", pool->host));
 		return;
 	}
-	pool->address_count = count < ADDRESSES_MOST ? count : ADDRESSES_MOST;
-	memcpy(pool->addresses, addresses, pool->address_count * sizeof(*addresses));
-	if (pool->first_address >= pool->address_count)
-		pool->first_address = 0;
+	pool_set_addresses(pool, addresses, count);
 }
 
 static void arm_idle_timer(struct pool *pool)

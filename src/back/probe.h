@@ -4,7 +4,12 @@
  * Made by proxy.c. Small, own exchanges; answers are bounded.
  *
  * up: asked every PROBE_CALM_US while nobody uses it, every PROBE_BUSY_US while jobs run. down or
- * suspected: every PROBE_DOWN_US.
+ * suspected: every PROBE_DOWN_US, after PROBE_LONG_DOWN_US of it every PROBE_LONG_PAUSE_US.
+ *
+ * State: /api/version answered with anything but 502, 503 or 504 (those come from what stands
+ * before a dead Ollama): UP. Refused: DOWN. Broken off, malformed or silent for PROBE_ANSWER_US:
+ * SUSPECT, unless it is DOWN. Leaving SUSPECT or DOWN takes an answered probe that was asked after
+ * it.
  */
 #ifndef SO_BACK_PROBE_H
 #define SO_BACK_PROBE_H
@@ -16,6 +21,16 @@ struct event_base;
 struct pool;
 struct probe;
 struct residency;
+
+enum {
+	PROBE_CALM_US = 5 * 1000 * 1000,
+	PROBE_BUSY_US = 1000 * 1000,
+	PROBE_DOWN_US = 250 * 1000,
+	/* Loading and prefill do not delay these answers (FACTS-ollama.md 3: 21 ms at most). */
+	PROBE_ANSWER_US = 5 * 1000 * 1000,
+	PROBE_LONG_DOWN_US = 10 * 1000 * 1000,
+	PROBE_LONG_PAUSE_US = 1000 * 1000,
+};
 
 #define PROBE_STATES(X)                                                                           \
 	X(UNKNOWN, "unknown") /* at start: not asked yet */                                       \
@@ -31,7 +46,8 @@ enum probe_state {
 const char *probe_state_name(enum probe_state state);
 
 struct probe_events {
-	/* The state changed, or residency was refreshed. May call any probe function. */
+	/* The state changed, or residency was refreshed. May call any probe function but
+	 * probe_destroy. Never called from inside probe_create. */
 	void (*on_change)(void *arg);
 	void *arg;
 };
@@ -46,15 +62,17 @@ enum probe_state probe_state(const struct probe *probe);
 bool probe_is_usable(const struct probe *probe);
 /* "0.32.15" or NULL. */
 const char *probe_version(const struct probe *probe);
-/* A connection was refused (DOWN) or ended unexpectedly (SUSPECT): probes at once, then every
- * PROBE_DOWN_US. */
+/* A connection was refused (DOWN) or ended unexpectedly (SUSPECT): probes in the next turn, then
+ * every PROBE_DOWN_US. Told again in the same state it changes nothing, but that a broken
+ * connection makes a question that is under way worthless. */
 void probe_note_refused(struct probe *probe);
 void probe_note_broken(struct probe *probe);
-/* An answer's head came: it is up. */
+/* An answer's head came: it is up, if nothing was known. While it is suspected or down a probe is
+ * asked at once instead: a dying Ollama still answers on old connections. */
 void probe_note_answered(struct probe *probe);
 /* Jobs run now: /api/ps is asked more often. */
 void probe_set_busy(struct probe *probe, bool is_busy);
-/* Ask /api/ps now unless a question is under way. */
+/* Ask /api/ps in the next turn unless a question is under way. */
 void probe_refresh(struct probe *probe);
 
 #endif
