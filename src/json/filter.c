@@ -67,7 +67,7 @@ static void fail(struct filter *filter, const char *at)
 
 static void give_code_point(struct filter *filter, uint16_t code_point)
 {
-	char bytes[UTF8_MAX];
+	char bytes[UTF8_BMP_MAX];
 
 	filter->events->on_content(filter->arg, bytes, utf8_encode_bmp(code_point, bytes));
 }

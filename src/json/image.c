@@ -313,6 +313,21 @@ void image_feed(struct image *image, const char *base64, size_t length)
 		on_digit(image, *at++);
 }
 
+void image_feed_text(struct image *image, const char *base64, size_t length)
+{
+	while (length > 0) {
+		size_t run = 0;
+
+		while (run < length && !is_line_end(base64[run]))
+			run++;
+		if (run == 0)
+			run = 1;
+		image_feed(image, base64, run);
+		base64 += run;
+		length -= run;
+	}
+}
+
 void image_finish(struct image *image)
 {
 	if (image->state == IMAGE_PREFIX)
@@ -325,4 +340,36 @@ void image_finish(struct image *image)
 int64_t image_bytes(const struct image *image)
 {
 	return (int64_t)((image->digits - image->padding) * DIGIT_BITS / 8);
+}
+
+static int64_t add_capped(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+void image_sum_count(struct image_sum *sum, const struct image *image)
+{
+	struct image_sum one = {.count = 1, .bytes = image_bytes(image)};
+
+	if (image->width > 0) {
+		one.sized = 1;
+		one.pixels = (int64_t)image->width * image->height;
+		one.width = image->width;
+		one.height = image->height;
+	}
+	image_sum_add(sum, &one);
+}
+
+void image_sum_add(struct image_sum *sum, const struct image_sum *more)
+{
+	sum->count += more->count;
+	sum->bytes = add_capped(sum->bytes, more->bytes);
+	sum->sized += more->sized;
+	sum->pixels = add_capped(sum->pixels, more->pixels);
+	if ((uint64_t)more->width * more->height > (uint64_t)sum->width * sum->height) {
+		sum->width = more->width;
+		sum->height = more->height;
+	}
 }

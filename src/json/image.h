@@ -55,9 +55,25 @@ struct image {
 
 void image_init(struct image *image);
 void image_feed(struct image *image, const char *base64, size_t length);
+/* The same for text that may have line ends inside. */
+void image_feed_text(struct image *image, const char *base64, size_t length);
 /* The text is complete: a short image's header is read now. */
 void image_finish(struct image *image);
 /* What the base64 decodes to, so far. */
 int64_t image_bytes(const struct image *image);
+
+/* What many images come to. */
+struct image_sum {
+	int64_t count;
+	int64_t bytes;
+	int64_t sized; /* those whose size could be read */
+	int64_t pixels;
+	uint32_t width; /* of the largest */
+	uint32_t height;
+};
+
+/* Counts a finished image in. */
+void image_sum_count(struct image_sum *sum, const struct image *image);
+void image_sum_add(struct image_sum *sum, const struct image_sum *more);
 
 #endif

@@ -18,15 +18,6 @@
 /* Containers that mean something nest 7 deep; tool results may hold content again. Deeper ones are
  * ignored. */
 #define FRAMES_MAX 16
-struct image_sum {
-	int64_t count;
-	int64_t bytes;
-	int64_t sized; /* those whose size could be read */
-	int64_t pixels;
-	uint32_t width; /* of the largest */
-	uint32_t height;
-};
-
 /* An open container. Its sums go to its parent when it ends; a key that comes again starts its own
  * sum anew. */
 struct frame {
@@ -60,25 +51,6 @@ static struct frame *current(struct peek *peek)
 	if (peek->ignored > 0 || peek->frame_count == 0)
 		return NULL;
 	return &peek->frames[peek->frame_count - 1];
-}
-
-static int64_t add_capped(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
-}
-
-static void add_images(struct image_sum *sum, const struct image_sum *more)
-{
-	sum->count += more->count;
-	sum->bytes = add_capped(sum->bytes, more->bytes);
-	sum->sized += more->sized;
-	sum->pixels = add_capped(sum->pixels, more->pixels);
-	if ((uint64_t)more->width * more->height > (uint64_t)sum->width * sum->height) {
-		sum->width = more->width;
-		sum->height = more->height;
-	}
 }
 
 static struct image_sum *current_sum(struct frame *frame)
@@ -247,40 +219,13 @@ static bool is_image_due(const struct frame *frame)
 	       (frame->rule && (frame->rule->key == KEY_URL || frame->rule->key == KEY_DATA));
 }
 
-/* A short string comes whole, with its line ends inside; the image wants them one by one. */
-static void feed_short_image(struct image *image, const char *text, size_t length)
-{
-	image_init(image);
-	while (length > 0) {
-		size_t run = 0;
-
-		while (run < length && text[run] != '\n' && text[run] != '\r')
-			run++;
-		if (run == 0)
-			run = 1;
-		image_feed(image, text, run);
-		text += run;
-		length -= run;
-	}
-}
-
 static void end_image(struct peek *peek, struct frame *frame)
 {
-	struct image *image = &peek->image;
-	struct image_sum one = {.count = 1};
 	bool is_url = frame->rule && frame->rule->key == KEY_URL;
 
-	image_finish(image);
-	if (is_url && !image->is_data_url)
-		return;
-	one.bytes = image_bytes(image);
-	if (image->width > 0) {
-		one.sized = 1;
-		one.pixels = (int64_t)image->width * image->height;
-		one.width = image->width;
-		one.height = image->height;
-	}
-	add_images(current_sum(frame), &one);
+	image_finish(&peek->image);
+	if (!is_url || peek->image.is_data_url)
+		image_sum_count(current_sum(frame), &peek->image);
 }
 
 static void set_model(struct peek *peek, const char *text, size_t length)
@@ -343,8 +288,10 @@ static int on_string(void *arg, const unsigned char *bytes, size_t length)
 	if (!frame)
 		return 1;
 	if (is_image_due(frame)) {
-		if (!filter_is_cut(&peek->filter))
-			feed_short_image(&peek->image, text, length);
+		if (!filter_is_cut(&peek->filter)) {
+			image_init(&peek->image);
+			image_feed_text(&peek->image, text, length);
+		}
 		if (length > 0)
 			end_image(peek, frame);
 	} else if (frame->rule) {
@@ -439,10 +386,10 @@ static void end_frame(struct peek *peek)
 	struct image_sum total = {0};
 
 	for (size_t slot = 0; slot < PEEK_SLOTS; slot++)
-		add_images(&total, &frame->sums[slot]);
+		image_sum_add(&total, &frame->sums[slot]);
 	if (frame->place == PLACE_SOURCE && (!frame->is_base64 || frame->is_other_media))
 		return;
-	add_images(parent ? current_sum(parent) : &peek->images, &total);
+	image_sum_add(parent ? current_sum(parent) : &peek->images, &total);
 	if (frame->place == PLACE_MESSAGES)
 		peek->messages = frame->elements;
 	else if (frame->place == PLACE_INPUT)

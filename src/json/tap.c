@@ -1,5 +1,6 @@
 #include "json/tap.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -116,7 +117,7 @@ static void set_error(struct tap *tap, const char *text)
 	if (tap->result.error)
 		return;
 	tap->result.error = true;
-	strcpy(tap->result.error_text, text);
+	snprintf(tap->result.error_text, sizeof(tap->result.error_text), "%s", text);
 }
 
 static void set_if_seen(int64_t *result, int64_t value)

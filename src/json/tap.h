@@ -33,13 +33,19 @@ enum tap_format tap_format_of(const char *content_type, size_t length);
 
 /* -1: not seen. Durations in nanoseconds, as Ollama sends them. */
 struct tap_result {
-	bool done;  /* a final object was seen: done:true, [DONE], response.completed, message_stop
-		     */
-	bool error; /* an object with a top-level "error" came by */
-	char error_text[256]; /* its message, cut, NUL-terminated */
+	/*
+	 * A final object was seen: done:true, [DONE], response.completed, message_stop. Of
+	 * TAP_JSON: the whole object came, is no error and does not say done:false (the repeat
+	 * limit).
+	 */
+	bool done;
+	bool error;	      /* an object with a top-level "error" (or `event: error`) came by */
+	char error_text[256]; /* of the first: cut between characters, NUL-terminated */
 	int64_t total_duration;
 	int64_t load_duration;
-	int64_t prompt_eval_count; /* native, or usage.prompt_tokens / usage.input_tokens */
+	/* Native, or usage.prompt_tokens / usage.input_tokens; a usage of zeros is not
+	 * seen. */
+	int64_t prompt_eval_count;
 	int64_t prompt_eval_duration;
 	int64_t eval_count; /* native, or usage.completion_tokens / usage.output_tokens */
 	int64_t eval_duration;

@@ -60,7 +60,7 @@ size_t utf8_valid_length(const char *text, size_t length)
 	return at;
 }
 
-size_t utf8_encode_bmp(uint16_t code_point, char ret_bytes[UTF8_MAX])
+size_t utf8_encode_bmp(uint16_t code_point, char *ret_bytes)
 {
 	if (code_point < 0x80) {
 		ret_bytes[0] = (char)code_point;
@@ -71,10 +71,8 @@ size_t utf8_encode_bmp(uint16_t code_point, char ret_bytes[UTF8_MAX])
 		ret_bytes[1] = (char)(0x80 | (code_point & 0x3f));
 		return 2;
 	}
-	if (code_point >= 0xd800 && code_point <= 0xdfff) {
-		memcpy(ret_bytes, UTF8_REPLACEMENT, UTF8_REPLACEMENT_LENGTH);
-		return UTF8_REPLACEMENT_LENGTH;
-	}
+	if (code_point >= 0xd800 && code_point <= 0xdfff)
+		code_point = UTF8_REPLACEMENT;
 	ret_bytes[0] = (char)(0xe0 | code_point >> 12);
 	ret_bytes[1] = (char)(0x80 | (code_point >> 6 & 0x3f));
 	ret_bytes[2] = (char)(0x80 | (code_point & 0x3f));

@@ -67,8 +67,7 @@ static size_t clean(const char *text, size_t length, char *ret_clean)
 		at += valid;
 		if (at == length)
 			break;
-		memcpy(out, UTF8_REPLACEMENT, UTF8_REPLACEMENT_LENGTH);
-		out += UTF8_REPLACEMENT_LENGTH;
+		out += utf8_encode_bmp(UTF8_REPLACEMENT, out);
 		at++;
 	}
 	return (size_t)(out - ret_clean);

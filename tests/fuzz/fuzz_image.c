@@ -5,22 +5,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Line ends reach the image only alone in their piece (json/image.h), so pieces are cut at them. */
-static void feed(struct image *image, const char *text, size_t length)
-{
-	while (length > 0) {
-		size_t run = 0;
-
-		while (run < length && text[run] != '\n' && text[run] != '\r')
-			run++;
-		if (run == 0)
-			run = 1;
-		image_feed(image, text, run);
-		text += run;
-		length -= run;
-	}
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct image whole;
@@ -32,9 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	image_init(&whole);
 	image_init(&cut);
 	pieces_init(&pieces, data, size);
-	feed(&whole, pieces.text, pieces.left);
+	image_feed_text(&whole, pieces.text, pieces.left);
 	while ((piece = pieces_next(&pieces, &length)))
-		feed(&cut, piece, length);
+		image_feed_text(&cut, piece, length);
 	image_finish(&whole);
 	image_finish(&cut);
 	REQUIRE(whole.width == cut.width && whole.height == cut.height);

@@ -639,9 +639,9 @@ static void test_result_does_not_depend_on_the_pieces(void **state)
 		"{\"model\": \"tin\\u0079\", \"prompt\": \"hi\", \"stream\": false, "
 		"\"keep_alive\": "
 		"\"0s\", \"options\": {\"num_ctx\": 8192, \"use_mmap\": true, \"num_gpu\": -12e1}}",
-		"{\"Messages\":[{\"images\":[\"" PNG_64_32 "\",\"" GIF_3_5
-		"\"]},{\"content\":[{\"image_url\":{\"url\":\"data:image/png;base64," PNG_800_600
-		"\"}},{\"source\":{\"type\":\"base64\",\"data\":\"QUJD\"}}]}],\"model\":\"m\"}",
+		("{\"Messages\":[{\"images\":[\"" PNG_64_32 "\",\"" GIF_3_5
+		 "\"]},{\"content\":[{\"image_url\":{\"url\":\"data:image/png;base64," PNG_800_600
+		 "\"}},{\"source\":{\"type\":\"base64\",\"data\":\"QUJD\"}}]}],\"model\":\"m\"}"),
 		"{\"model\":\"a\",\"keep_alive\":1e2,\"x\":[1,2,{\"y\":\"\\ud834\\udd1e\"}],"
 		"\"stream\":tru}",
 		"{\"input\":[\"a\",\"b\\",
