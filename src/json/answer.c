@@ -19,36 +19,42 @@ enum answer_key {
 struct answer_rule {
 	enum answer_place in;
 	const char *name;
+	size_t name_length; /* known here, because each key of a line is looked up */
 	enum answer_key key;
 	enum answer_place object; /* that the value opens */
 	size_t number;		  /* offset of the result */
 };
 
-#define NUMBER(place, name, member)                                                        \
-	{                                                                                  \
-		place, name, KEY_NUMBER, ANSWER_ELSEWHERE, offsetof(struct answer, member) \
+#define RULE(place, name, key, object)                        \
+	{                                                     \
+		place, name, sizeof(name) - 1, key, object, 0 \
+	}
+#define NUMBER(place, name, member)                                          \
+	{                                                                    \
+		place, name, sizeof(name) - 1, KEY_NUMBER, ANSWER_ELSEWHERE, \
+			offsetof(struct answer, member)                      \
 	}
 
 static const struct answer_rule rules[] = {
-	{ANSWER_ROOT, "done", KEY_DONE, ANSWER_ELSEWHERE, 0},
-	{ANSWER_ROOT, "type", KEY_TYPE, ANSWER_ELSEWHERE, 0},
-	{ANSWER_ROOT, "error", KEY_ERROR, ANSWER_ERROR, 0},
-	{ANSWER_ROOT, "usage", KEY_CONTAINER, ANSWER_USAGE, 0},
-	{ANSWER_ROOT, "message", KEY_MESSAGE, ANSWER_MESSAGE, 0},
-	{ANSWER_ROOT, "response", KEY_CONTAINER, ANSWER_RESPONSE, 0},
+	RULE(ANSWER_ROOT, "done", KEY_DONE, ANSWER_ELSEWHERE),
+	RULE(ANSWER_ROOT, "type", KEY_TYPE, ANSWER_ELSEWHERE),
+	RULE(ANSWER_ROOT, "error", KEY_ERROR, ANSWER_ERROR),
+	RULE(ANSWER_ROOT, "usage", KEY_CONTAINER, ANSWER_USAGE),
+	RULE(ANSWER_ROOT, "message", KEY_MESSAGE, ANSWER_MESSAGE),
+	RULE(ANSWER_ROOT, "response", KEY_CONTAINER, ANSWER_RESPONSE),
 	NUMBER(ANSWER_ROOT, "total_duration", total_duration),
 	NUMBER(ANSWER_ROOT, "load_duration", load_duration),
 	NUMBER(ANSWER_ROOT, "prompt_eval_count", prompt_eval_count),
 	NUMBER(ANSWER_ROOT, "prompt_eval_duration", prompt_eval_duration),
 	NUMBER(ANSWER_ROOT, "eval_count", eval_count),
 	NUMBER(ANSWER_ROOT, "eval_duration", eval_duration),
-	{ANSWER_ERROR, "message", KEY_ERROR_MESSAGE, ANSWER_ELSEWHERE, 0},
+	RULE(ANSWER_ERROR, "message", KEY_ERROR_MESSAGE, ANSWER_ELSEWHERE),
 	NUMBER(ANSWER_USAGE, "prompt_tokens", usage_prompt),
 	NUMBER(ANSWER_USAGE, "input_tokens", usage_prompt),
 	NUMBER(ANSWER_USAGE, "completion_tokens", usage_completion),
 	NUMBER(ANSWER_USAGE, "output_tokens", usage_completion),
-	{ANSWER_RESPONSE, "usage", KEY_CONTAINER, ANSWER_USAGE, 0},
-	{ANSWER_MESSAGE, "usage", KEY_CONTAINER, ANSWER_MESSAGE_USAGE, 0},
+	RULE(ANSWER_RESPONSE, "usage", KEY_CONTAINER, ANSWER_USAGE),
+	RULE(ANSWER_MESSAGE, "usage", KEY_CONTAINER, ANSWER_MESSAGE_USAGE),
 	NUMBER(ANSWER_MESSAGE_USAGE, "input_tokens", message_prompt),
 };
 
@@ -181,7 +187,8 @@ static int on_map_key(void *arg, const unsigned char *key, size_t length)
 	if (place == ANSWER_ELSEWHERE)
 		return 1;
 	for (size_t i = 0; i < ARRAY_LENGTH(rules); i++)
-		if (rules[i].in == place && is_text((const char *)key, length, rules[i].name))
+		if (rules[i].in == place && rules[i].name_length == length &&
+			memcmp(rules[i].name, key, length) == 0)
 			answer->rule = &rules[i];
 	return 1;
 }
