@@ -12,6 +12,7 @@
 #include "base/compiler.h"
 #include "base/memory.h"
 #include "json/tap.h"
+#include "json/yajl_memory.h"
 
 /* Bytes of answers of Ollama 0.32.15. */
 #define GENERATE_TOKEN                                                                          \
@@ -662,6 +663,42 @@ static void test_where_the_stream_stands(void **state)
 	}
 }
 
+static size_t allocations;
+static void *(*allocate)(void *context, size_t bytes);
+
+static void *count_allocation(void *context, size_t bytes)
+{
+	allocations++;
+	return allocate(context, bytes);
+}
+
+/* Feeds the same event many times; tells how often yajl asked for memory, which it does whenever
+ * something is parsed. */
+static size_t count_parses(enum tap_format format, const char *event)
+{
+	enum { TIMES = 1000 };
+	struct tap *tap = tap_create(format);
+
+	allocations = 0;
+	for (int i = 0; i < TIMES; i++)
+		tap_feed(tap, event, strlen(event));
+	assert_int_equal(tap_finish(tap)->lines, TIMES);
+	tap_destroy(tap);
+	return allocations;
+}
+
+static void test_token_lines_are_not_parsed(void **state)
+{
+	allocate = yajl_memory.malloc;
+	yajl_memory.malloc = count_allocation;
+	assert_int_equal(count_parses(TAP_NDJSON, GENERATE_TOKEN), 0);
+	assert_int_equal(count_parses(TAP_NDJSON, CHAT_TOKEN), 0);
+	assert_int_equal(count_parses(TAP_SSE, CHAT_CHUNK), 0);
+	assert_int_equal(count_parses(TAP_SSE, MESSAGE_TEXT), 0);
+	assert_true(count_parses(TAP_NDJSON, CHAT_FINAL) > 0);
+	yajl_memory.malloc = allocate;
+}
+
 static void test_other_formats_say_nothing(void **state)
 {
 	const struct tap_result *result = watch(state, TAP_NONE, CHAT_FINAL RUNNER_KILLED "\n");
@@ -754,6 +791,7 @@ int main(void)
 		TEST(test_events_with_other_fields_and_line_ends),
 		TEST(test_long_events),
 		TEST(test_where_the_stream_stands),
+		TEST(test_token_lines_are_not_parsed),
 		TEST(test_other_formats_say_nothing),
 		TEST(test_result_does_not_depend_on_the_pieces),
 		TEST(test_destroying_nothing_is_allowed),
