@@ -238,6 +238,22 @@ static void test_prefix_without_a_comma_has_no_bytes(void **state)
 	assert_int_equal(image_bytes(&image), 0);
 }
 
+static void test_prefix_that_does_not_end_hides_no_image(void **state)
+{
+	char *base64 = base64_encode(png, sizeof(png));
+	char text[512] = "data:";
+	struct image image;
+
+	memset(text + strlen(text), 'x', 300);
+	strcat(text, ",");
+	strcat(text, base64);
+	for (size_t piece = 1; piece < sizeof(text); piece++) {
+		feed_in_pieces(&image, text, piece);
+		assert_int_equal(image.width, 0);
+	}
+	free(base64);
+}
+
 static void test_line_ends_alone_in_their_piece_are_skipped(void **state)
 {
 	char *base64 = base64_encode(png, sizeof(png));
@@ -282,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_data_url_prefix_is_skipped),
 		cmocka_unit_test(test_base64_that_begins_like_a_prefix_is_decoded),
 		cmocka_unit_test(test_prefix_without_a_comma_has_no_bytes),
+		cmocka_unit_test(test_prefix_that_does_not_end_hides_no_image),
 		cmocka_unit_test(test_line_ends_alone_in_their_piece_are_skipped),
 		cmocka_unit_test(test_url_alphabet_is_read),
 	};
