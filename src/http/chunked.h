@@ -1,6 +1,7 @@
 /*
- * The chunked transfer coding (RFC 9112 §7.1), both ways. The decoder accepts and drops extensions and trailers (bounded), is
- * strict in everything else and can be fed in pieces of any size. Used by front/intake (requests), back/tunnel (both).
+ * The chunked transfer coding (RFC 9112 §7.1), both ways. The decoder accepts and drops extensions
+ * and trailers (bounded), is strict in everything else and can be fed in pieces of any size. Used
+ * by front/intake (requests), back/tunnel (both).
  */
 #ifndef SO_HTTP_CHUNKED_H
 #define SO_HTTP_CHUNKED_H
@@ -15,21 +16,23 @@ struct evbuffer;
 
 enum chunked_status {
 	CHUNKED_MORE,  /* all that could be decoded was; more input is needed */
-	CHUNKED_DONE,  /* the last chunk and the trailer section were taken; what follows is left in the buffer */
+	CHUNKED_DONE,  /* the last chunk and the trailer section were taken; what follows is left in
+			  the buffer */
 	CHUNKED_WRONG, /* malformed */
 };
 
 /* Zeroed: at the start of a body. */
 struct chunked {
 	int state;
-	uint64_t left; /* bytes left of the chunk that is being read */
+	uint64_t left;	   /* bytes left of the chunk that is being read */
 	size_t line_bytes; /* of the size or trailer line, to bound them */
 	size_t trailer_bytes;
 };
 
 /*
- * Moves decoded bytes from `input` to `output` (no copy of big pieces), at most `most` of them a call (a caller that got exactly that much
- * calls again). Each chunk's end is told by `on_chunk_end` if given, so that a relay can keep chunk borders (PRODUCT 1.5).
+ * Moves decoded bytes from `input` to `output` (no copy of big pieces), at most `most` of them a
+ * call (a caller that got exactly that much calls again). Each chunk's end is told by
+ * `on_chunk_end` if given, so that a relay can keep chunk borders (PRODUCT 1.5).
  */
 MUST_CHECK enum chunked_status chunked_decode(struct chunked *chunked, struct evbuffer *input,
 	struct evbuffer *output, size_t most, void (*on_chunk_end)(void *arg), void *arg);

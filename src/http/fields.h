@@ -1,6 +1,7 @@
 /*
- * A list of header fields (RFC 9110 §5), in order, duplicates kept, as slices of memory that somebody else owns (a head's
- * bytes, evhttp's list, a constant). Called by head, framing, front, back and relay.
+ * A list of header fields (RFC 9110 §5), in order, duplicates kept, as slices of memory that
+ * somebody else owns (a head's bytes, evhttp's list, a constant). Called by head, framing, front,
+ * back and relay.
  */
 #ifndef SO_HTTP_FIELDS_H
 #define SO_HTTP_FIELDS_H
@@ -39,12 +40,14 @@ const struct field *fields_find(const struct fields *fields, const char *name);
 /* A NUL-terminated copy of the first value of that name, or NULL; the caller frees. */
 char *fields_copy(const struct fields *fields, const char *name);
 size_t fields_count_of(const struct fields *fields, const char *name);
-/* Is `token` in the comma-separated lists of all lines of that name? Case-insensitive (RFC 9110 §5.6.1). */
+/* Is `token` in the comma-separated lists of all lines of that name? Case-insensitive (RFC 9110
+ * §5.6.1). */
 bool fields_has_token(const struct fields *fields, const char *name, const char *token);
 /*
- * Must not be forwarded (RFC 9110 §7.6.1): Connection and all it names, Keep-Alive, Proxy-Connection, TE, Trailer,
- * Transfer-Encoding, Upgrade. Content-Length is framing and is not among them. What Connection names is ignored for
- * Host, Content-Length, Authorization and Content-Type: a peer could strip them so.
+ * Must not be forwarded (RFC 9110 §7.6.1): Connection and all it names, Keep-Alive,
+ * Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade. Content-Length is framing and is not
+ * among them. What Connection names is ignored for Host, Content-Length, Authorization and
+ * Content-Type: a peer could strip them so.
  */
 bool fields_is_hop_by_hop(const struct fields *fields, const struct field *field);
 /* Appends "Name: value\r\n" of one field. */

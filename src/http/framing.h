@@ -1,6 +1,7 @@
 /*
- * How long a message's body is (RFC 9112 §6), decided from its head alone, strictly: what two readers could read in two ways
- * is refused. Called by head and by back/exchange (for what evhttp parsed).
+ * How long a message's body is (RFC 9112 §6), decided from its head alone, strictly: what two
+ * readers could read in two ways is refused. Called by head and by back/exchange (for what evhttp
+ * parsed).
  */
 #ifndef SO_HTTP_FRAMING_H
 #define SO_HTTP_FRAMING_H
@@ -12,14 +13,14 @@
 #include "base/compiler.h"
 #include "http/fields.h"
 
-#define HTTP_ERRORS(X)                                                                             \
-	X(NONE, "none")                                                                            \
-	X(BAD_REQUEST, "bad_request")		/* 400 */                                          \
-	X(HEAD_TOO_LARGE, "head_too_large")	/* 431 */                                          \
-	X(TARGET_TOO_LONG, "target_too_long")	/* 414 */                                          \
-	X(NOT_IMPLEMENTED, "not_implemented")	/* 501: CONNECT, a coding before chunked */        \
-	X(VERSION, "http_version")		/* 505 */                                          \
-	X(EXPECTATION, "expectation_failed")	/* 417: Expect other than 100-continue */
+#define HTTP_ERRORS(X)                                                                    \
+	X(NONE, "none")                                                                   \
+	X(BAD_REQUEST, "bad_request")	      /* 400 */                                   \
+	X(HEAD_TOO_LARGE, "head_too_large")   /* 431 */                                   \
+	X(TARGET_TOO_LONG, "target_too_long") /* 414 */                                   \
+	X(NOT_IMPLEMENTED, "not_implemented") /* 501: CONNECT, a coding before chunked */ \
+	X(VERSION, "http_version")	      /* 505 */                                   \
+	X(EXPECTATION, "expectation_failed")  /* 417: Expect other than 100-continue */
 
 enum http_error {
 #define X(symbol, name) HTTP_ERROR_##symbol,
@@ -29,8 +30,8 @@ enum http_error {
 const char *http_error_name(enum http_error error);
 
 enum framing_kind {
-	FRAMING_NONE,	    /* no body: no length given (request), HEAD, 1xx, 204, 304 */
-	FRAMING_LENGTH,	    /* Content-Length; may be 0 */
+	FRAMING_NONE,	/* no body: no length given (request), HEAD, 1xx, 204, 304 */
+	FRAMING_LENGTH, /* Content-Length; may be 0 */
 	FRAMING_CHUNKED,
 	FRAMING_UNTIL_CLOSE, /* responses only */
 };
@@ -41,8 +42,9 @@ struct framing {
 };
 
 /*
- * Request: TE with CL, duplicate or malformed Content-Length, chunked not last or twice, TE on HTTP/1.0: BAD_REQUEST;
- * another coding before chunked: NOT_IMPLEMENTED. "CHUNKED" and "chunked " are chunked.
+ * Request: TE with CL, duplicate or malformed Content-Length, chunked not last or twice, TE on
+ * HTTP/1.0: BAD_REQUEST; another coding before chunked: NOT_IMPLEMENTED. "CHUNKED" and "chunked "
+ * are chunked.
  */
 MUST_CHECK enum http_error framing_of_request(
 	const struct fields *fields, int version_minor, struct framing *ret_framing);

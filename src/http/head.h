@@ -1,7 +1,7 @@
 /*
- * Reads one whole message head from the front of a buffer: waits until it is complete, checks every byte, then lets
- * libevhtp's htparser split it (docs/decisions/0001). Requests: front/client. Responses: back/tunnel and tools.
- * What it refuses is listed in FACTS-style tables of docs/conformance; RFC 9112 §2–§6.
+ * Reads one whole message head from the front of a buffer: waits until it is complete, checks every
+ * byte, then lets libevhtp's htparser split it (docs/decisions/0001). Requests: front/client.
+ * Responses: back/tunnel and tools. RFC 9112 §2 to §6.
  */
 #ifndef SO_HTTP_HEAD_H
 #define SO_HTTP_HEAD_H
@@ -23,18 +23,23 @@ struct head_limits {
 };
 
 enum head_status {
-	HEAD_MORE,  /* not complete: nothing was taken from the buffer (leading empty lines excepted, RFC 9112 §2.2) */
+	HEAD_MORE, /* not complete: nothing was taken from the buffer (leading empty lines excepted,
+		      RFC 9112 §2.2) */
 	HEAD_READY, /* taken from the buffer */
 	HEAD_WRONG, /* ret_error says why; the buffer is in an undefined place: answer and close */
 };
 
 struct request_head {
-	char *bytes; /* the one allocation that all slices point into */
-	char *method;	   /* NUL-terminated, as received, case kept */
-	char *target;	   /* NUL-terminated, exactly as received */
-	char *forward;	   /* the target in the form to send on: origin-form or "*"; absolute-form loses scheme and authority, else == target */
-	char *path;	   /* percent-decoded and slash-merged path, for routing only; "*" for OPTIONS *; never has a NUL inside (%00 is 400) */
-	char *host;	   /* the authority that counts: absolute-form's, else Host's; "" when HTTP/1.0 sent none. NUL-terminated */
+	char *bytes;   /* what method, target and fields point into */
+	char *made;    /* what path, host and sometimes forward point into */
+	char *method;  /* NUL-terminated, as received, case kept */
+	char *target;  /* NUL-terminated, exactly as received */
+	char *forward; /* the target in the form to send on: origin-form or "*"; absolute-form loses
+			  scheme and authority, else == target */
+	char *path; /* percent-decoded and slash-merged path, for routing only; "*" for OPTIONS *;
+		       never has a NUL inside (%00 is 400) */
+	char *host; /* the authority that counts: absolute-form's, else Host's; "" when HTTP/1.0
+		       sent none. NUL-terminated */
 	int version_minor; /* HTTP/1.x */
 	struct fields fields;
 	struct framing framing;
@@ -57,12 +62,14 @@ void request_head_finish(struct request_head *head);
 void response_head_finish(struct response_head *head);
 
 /*
- * Scans only what it has not scanned before: `*scanned` (0 at first, owned by the caller, reset to 0 after READY) keeps the place,
- * so that a head that drips in byte by byte costs no quadratic time.
+ * Scans only what it has not scanned before: `*scanned` (0 at first, owned by the caller, reset to
+ * 0 after READY) keeps the place, so that a head that drips in byte by byte costs no quadratic
+ * time.
  */
 MUST_CHECK enum head_status request_head_read(struct request_head *head, struct evbuffer *input,
 	size_t *scanned, const struct head_limits *limits, enum http_error *ret_error);
-/* `method` is the request's: HEAD has no body. 1xx are returned like any other head, framing NONE. */
+/* `method` is the request's: HEAD has no body. 1xx are returned like any other head, framing NONE.
+ */
 MUST_CHECK enum head_status response_head_read(struct response_head *head, struct evbuffer *input,
 	size_t *scanned, const struct head_limits *limits, const char *method);
 

@@ -1,5 +1,6 @@
 /*
- * Request targets (RFC 9112 §3.2): splits absolute-form, gives the path that routing looks at. Called by head and core/route.
+ * Request targets (RFC 9112 §3.2): splits absolute-form, gives the path that routing looks at.
+ * Called by head and core/route.
  */
 #ifndef SO_HTTP_TARGET_H
 #define SO_HTTP_TARGET_H
@@ -10,11 +11,13 @@
 #include "base/compiler.h"
 
 /*
- * Percent-decodes the path part of an origin-form target and merges runs of slashes, as Ollama's router does, into `path` (at least
- * length + 1 bytes). false: a broken escape or %00. "." and ".." are left as they are (Go's router redirects; we pass on).
+ * Percent-decodes the path part of an origin-form target and merges runs of slashes, as Ollama's
+ * router does, into `path` (at least length + 1 bytes). false: a broken escape or %00. "." and ".."
+ * are left as they are (Go's router redirects; we pass on).
  */
 MUST_CHECK bool target_path(const char *target, size_t length, char *path);
-/* For absolute-form: where authority and the origin-form part begin. false: not absolute-form or malformed (userinfo, empty host). */
+/* For absolute-form: where authority and the origin-form part begin. false: not absolute-form or
+ * malformed (userinfo, empty host). */
 MUST_CHECK bool target_split_absolute(const char *target, size_t length, size_t *ret_authority,
 	size_t *ret_authority_length, size_t *ret_rest);
 /* The value of query parameter `name` is "1" (for ?ready=1). */

@@ -1,0 +1,207 @@
+#include "http/chunked.h"
+
+#include <string.h>
+
+#include <event2/buffer.h>
+
+enum {
+	/* "size extensions CRLF": sizes have at most 16 digits, extensions nobody sends. */
+	LINE_MOST_BYTES = 4096,
+	TRAILER_MOST_BYTES = 16 * 1024,
+	SIZE_MOST_DIGITS = 16,
+	HEAD_BYTES = 24,
+};
+
+/* What comes next. SIZE is 0, so that a zeroed struct begins there. */
+enum chunked_state { STATE_SIZE, STATE_DATA, STATE_DATA_END, STATE_TRAILER, STATE_DONE };
+
+static int hex_value(unsigned char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	if (digit >= 'a' && digit <= 'f')
+		return digit - 'a' + 10;
+	if (digit >= 'A' && digit <= 'F')
+		return digit - 'A' + 10;
+	return -1;
+}
+
+/*
+ * Takes one line of at most `most` bytes, without its CRLF, into `line` (NUL-terminated). MORE: not
+ * there yet; WRONG: a bare LF, a bare CR or too long.
+ */
+static enum chunked_status take_line(
+	struct evbuffer *input, char *line, size_t most, size_t *ret_length)
+{
+	struct evbuffer_ptr end = evbuffer_search_eol(input, NULL, NULL, EVBUFFER_EOL_LF);
+	size_t length;
+
+	if (end.pos < 0)
+		return evbuffer_get_length(input) > most ? CHUNKED_WRONG : CHUNKED_MORE;
+	length = (size_t)end.pos;
+	if (length == 0 || length > most)
+		return CHUNKED_WRONG;
+	evbuffer_copyout(input, line, length);
+	if (line[length - 1] != '\r' || memchr(line, '\r', length - 1) ||
+		memchr(line, '\0', length))
+		return CHUNKED_WRONG;
+	line[length - 1] = '\0';
+	evbuffer_drain(input, length + 1);
+	*ret_length = length - 1;
+	return CHUNKED_DONE;
+}
+
+/* "5", "5;name=value", "5 ; x": the extensions are dropped. */
+static bool parse_size(const char *line, uint64_t *ret_size)
+{
+	uint64_t size = 0;
+	int digits = 0;
+
+	while (hex_value((unsigned char)line[digits]) >= 0) {
+		if (digits == SIZE_MOST_DIGITS)
+			return false;
+		size = size * 16 + (uint64_t)hex_value((unsigned char)line[digits]);
+		digits++;
+	}
+	line += digits;
+	while (digits > 0 && (*line == ' ' || *line == '\t'))
+		line++;
+	if (digits == 0 || (*line != '\0' && *line != ';') || size > INT64_MAX)
+		return false;
+	for (; *line; line++) {
+		if ((unsigned char)*line < ' ' && *line != '\t')
+			return false;
+	}
+	*ret_size = size;
+	return true;
+}
+
+static enum chunked_status read_size(struct chunked *chunked, struct evbuffer *input)
+{
+	char line[LINE_MOST_BYTES + 1];
+	size_t length;
+	enum chunked_status status = take_line(input, line, LINE_MOST_BYTES, &length);
+
+	if (status != CHUNKED_DONE)
+		return status;
+	if (!parse_size(line, &chunked->left))
+		return CHUNKED_WRONG;
+	chunked->state = chunked->left > 0 ? STATE_DATA : STATE_TRAILER;
+	return CHUNKED_DONE;
+}
+
+static enum chunked_status read_data_end(struct chunked *chunked, struct evbuffer *input)
+{
+	char end[2];
+
+	if (evbuffer_copyout(input, end, sizeof(end)) < (ssize_t)sizeof(end)) {
+		if (evbuffer_get_length(input) == 1 && end[0] != '\r')
+			return CHUNKED_WRONG;
+		return CHUNKED_MORE;
+	}
+	if (memcmp(end, "\r\n", sizeof(end)) != 0)
+		return CHUNKED_WRONG;
+	evbuffer_drain(input, sizeof(end));
+	chunked->state = STATE_SIZE;
+	return CHUNKED_DONE;
+}
+
+/* Fields are dropped; they must look like fields all the same. */
+static enum chunked_status read_trailer(struct chunked *chunked, struct evbuffer *input)
+{
+	char line[LINE_MOST_BYTES + 1];
+	size_t length;
+	enum chunked_status status = take_line(input, line, LINE_MOST_BYTES, &length);
+	const char *colon;
+
+	if (status != CHUNKED_DONE)
+		return status;
+	if (length == 0) {
+		chunked->state = STATE_DONE;
+		return CHUNKED_DONE;
+	}
+	chunked->trailer_bytes += length;
+	colon = strchr(line, ':');
+	if (chunked->trailer_bytes > TRAILER_MOST_BYTES || !colon || colon == line)
+		return CHUNKED_WRONG;
+	for (const char *at = line; at < colon; at++) {
+		if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f)
+			return CHUNKED_WRONG;
+	}
+	return CHUNKED_DONE;
+}
+
+/* Moves what is there of the chunk. false: `most` is used up or the input is. */
+static bool move_data(
+	struct chunked *chunked, struct evbuffer *input, struct evbuffer *output, size_t *most)
+{
+	size_t take = evbuffer_get_length(input);
+
+	if (take > chunked->left)
+		take = (size_t)chunked->left;
+	if (take > *most)
+		take = *most;
+	if (take == 0)
+		return false;
+	evbuffer_remove_buffer(input, output, take);
+	chunked->left -= take;
+	*most -= take;
+	if (chunked->left == 0)
+		chunked->state = STATE_DATA_END;
+	return true;
+}
+
+enum chunked_status chunked_decode(struct chunked *chunked, struct evbuffer *input,
+	struct evbuffer *output, size_t most, void (*on_chunk_end)(void *arg), void *arg)
+{
+	for (;;) {
+		enum chunked_status status = CHUNKED_DONE;
+
+		switch ((enum chunked_state)chunked->state) {
+		case STATE_SIZE:
+			status = read_size(chunked, input);
+			break;
+		case STATE_DATA:
+			if (!move_data(chunked, input, output, &most))
+				return CHUNKED_MORE;
+			break;
+		case STATE_DATA_END:
+			status = read_data_end(chunked, input);
+			if (status == CHUNKED_DONE && on_chunk_end)
+				on_chunk_end(arg);
+			break;
+		case STATE_TRAILER:
+			status = read_trailer(chunked, input);
+			break;
+		case STATE_DONE:
+			return CHUNKED_DONE;
+		}
+		if (status != CHUNKED_DONE)
+			return status;
+	}
+}
+
+void chunked_write_begin(struct evbuffer *output, size_t length)
+{
+	static const char digits[] = "0123456789abcdef";
+	char head[HEAD_BYTES];
+	size_t at = sizeof(head);
+
+	head[--at] = '\n';
+	head[--at] = '\r';
+	do {
+		head[--at] = digits[length & 0x0f];
+		length >>= 4;
+	} while (length > 0);
+	evbuffer_add(output, head + at, sizeof(head) - at);
+}
+
+void chunked_write_end(struct evbuffer *output)
+{
+	evbuffer_add(output, "\r\n", 2);
+}
+
+void chunked_write_last(struct evbuffer *output)
+{
+	evbuffer_add(output, "0\r\n\r\n", 5);
+}

@@ -1,0 +1,140 @@
+#include "http/fields.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <event2/buffer.h>
+
+#include "base/compiler.h"
+#include "base/memory.h"
+
+enum { FIRST_CAPACITY = 16 };
+
+void fields_finish(struct fields *fields)
+{
+	free(fields->items);
+	memset(fields, 0, sizeof(*fields));
+}
+
+void fields_clear(struct fields *fields)
+{
+	fields->count = 0;
+}
+
+void fields_add(struct fields *fields, const char *name, size_t name_length, const char *value,
+	size_t value_length)
+{
+	if (fields->count == fields->capacity) {
+		fields->capacity = fields->capacity ? 2 * fields->capacity : FIRST_CAPACITY;
+		fields->items =
+			mem_grow_array(fields->items, fields->capacity, sizeof(*fields->items));
+	}
+	fields->items[fields->count++] = (struct field){name, value, name_length, value_length};
+}
+
+void fields_add_text(struct fields *fields, const char *name, const char *value)
+{
+	fields_add(fields, name, strlen(name), value, strlen(value));
+}
+
+bool field_is(const struct field *field, const char *name)
+{
+	return strlen(name) == field->name_length &&
+	       strncasecmp(field->name, name, field->name_length) == 0;
+}
+
+const struct field *fields_find(const struct fields *fields, const char *name)
+{
+	for (size_t i = 0; i < fields->count; i++) {
+		if (field_is(&fields->items[i], name))
+			return &fields->items[i];
+	}
+	return NULL;
+}
+
+char *fields_copy(const struct fields *fields, const char *name)
+{
+	const struct field *field = fields_find(fields, name);
+
+	return field ? mem_strndup(field->value, field->value_length) : NULL;
+}
+
+size_t fields_count_of(const struct fields *fields, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < fields->count; i++)
+		count += field_is(&fields->items[i], name);
+	return count;
+}
+
+static bool is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t';
+}
+
+/* Is `token` an element of the comma-separated list? Parameters behind an element are no part of
+ * it. */
+static bool list_has(const struct field *field, const char *token, size_t token_length)
+{
+	const char *at = field->value;
+	const char *end = field->value + field->value_length;
+
+	while (at < end) {
+		const char *comma = memchr(at, ',', (size_t)(end - at));
+		const char *last = comma ? comma : end;
+
+		while (at < last && is_blank(*at))
+			at++;
+		while (last > at && is_blank(last[-1]))
+			last--;
+		if ((size_t)(last - at) == token_length &&
+			strncasecmp(at, token, token_length) == 0)
+			return true;
+		at = comma ? comma + 1 : end;
+	}
+	return false;
+}
+
+static bool has_token_n(
+	const struct fields *fields, const char *name, const char *token, size_t token_length)
+{
+	for (size_t i = 0; i < fields->count; i++) {
+		if (field_is(&fields->items[i], name) &&
+			list_has(&fields->items[i], token, token_length))
+			return true;
+	}
+	return false;
+}
+
+bool fields_has_token(const struct fields *fields, const char *name, const char *token)
+{
+	return has_token_n(fields, name, token, strlen(token));
+}
+
+bool fields_is_hop_by_hop(const struct fields *fields, const struct field *field)
+{
+	static const char *const always[] = {"Connection", "Keep-Alive", "Proxy-Connection", "TE",
+		"Trailer", "Transfer-Encoding", "Upgrade"};
+	static const char *const never[] = {
+		"Host", "Content-Length", "Authorization", "Content-Type"};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(always); i++) {
+		if (field_is(field, always[i]))
+			return true;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(never); i++) {
+		if (field_is(field, never[i]))
+			return false;
+	}
+	return has_token_n(fields, "Connection", field->name, field->name_length);
+}
+
+void field_write(struct evbuffer *out, const struct field *field)
+{
+	evbuffer_add(out, field->name, field->name_length);
+	evbuffer_add(out, ": ", 2);
+	evbuffer_add(out, field->value, field->value_length);
+	evbuffer_add(out, "\r\n", 2);
+}

@@ -1,0 +1,173 @@
+#include "http/split.h"
+
+#include <string.h>
+
+#include <evhtp/parser.h>
+
+#include "base/memory.h"
+
+enum {
+	/* htparser fails at longer names and values; ours may be as long as the whole head. */
+	HTPARSER_TOKEN_MOST = 8000,
+};
+
+bool split_is_token(const char *text, size_t length)
+{
+	static const char marks[] = "!#$%&'*+-.^_`|~";
+
+	for (size_t i = 0; i < length; i++) {
+		char byte = text[i];
+		bool is_word = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+			       (byte >= '0' && byte <= '9');
+
+		if (!is_word && !memchr(marks, byte, sizeof(marks) - 1))
+			return false;
+	}
+	return length > 0;
+}
+
+bool split_is_value(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)text[i];
+
+		if ((byte < ' ' && byte != '\t') || byte == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/* "Name: value", without CRLF. A line that begins with a blank is obs-fold: no token, refused. */
+static bool add_line(struct fields *fields, const char *line, size_t length)
+{
+	const char *colon = memchr(line, ':', length);
+	const char *value;
+	const char *end = line + length;
+
+	if (!colon || !split_is_token(line, (size_t)(colon - line)))
+		return false;
+	value = colon + 1;
+	while (value < end && (*value == ' ' || *value == '\t'))
+		value++;
+	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	if (!split_is_value(value, (size_t)(end - value)))
+		return false;
+	fields_add(fields, line, (size_t)(colon - line), value, (size_t)(end - value));
+	return true;
+}
+
+/* What htparser has read so far, held against our own list. */
+struct second_reader {
+	const struct fields *fields;
+	size_t names;
+	size_t values;
+	bool agrees;
+	bool is_complete;
+};
+
+static int on_name(htparser *parser, const char *text, size_t length)
+{
+	struct second_reader *reader = htparser_get_userdata(parser);
+	const struct field *field;
+
+	if (reader->names >= reader->fields->count) {
+		reader->agrees = false;
+		return 0;
+	}
+	field = &reader->fields->items[reader->names++];
+	if (field->name_length != length || memcmp(field->name, text, length) != 0)
+		reader->agrees = false;
+	return 0;
+}
+
+static int on_value(htparser *parser, const char *text, size_t length)
+{
+	struct second_reader *reader = htparser_get_userdata(parser);
+	const struct field *field;
+
+	if (reader->values >= reader->fields->count) {
+		reader->agrees = false;
+		return 0;
+	}
+	field = &reader->fields->items[reader->values++];
+	/* It keeps a leading tab and trailing blanks and gives " " for an empty value. */
+	while (length > 0 && (text[0] == ' ' || text[0] == '\t')) {
+		text++;
+		length--;
+	}
+	while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\t'))
+		length--;
+	if (field->value_length != length || memcmp(field->value, text, length) != 0)
+		reader->agrees = false;
+	return 0;
+}
+
+static int on_complete(htparser *parser)
+{
+	struct second_reader *reader = htparser_get_userdata(parser);
+
+	reader->is_complete = true;
+	return 1; /* no further: bodies are not its business */
+}
+
+static bool has_long_token(const struct fields *fields)
+{
+	for (size_t i = 0; i < fields->count; i++) {
+		if (fields->items[i].name_length > HTPARSER_TOKEN_MOST ||
+			fields->items[i].value_length > HTPARSER_TOKEN_MOST)
+			return true;
+	}
+	return false;
+}
+
+/* One parser for the process: heads come whole, so nothing is kept between calls. Its request line
+ * is a fixed one: methods that it does not know,
+ * "*" and absolute-form are settled by head.c. */
+static bool second_reader_agrees(const struct fields *fields, const char *lines, size_t length)
+{
+	static const char request_line[] = "GET / HTTP/1.1\r\n";
+	static htparse_hooks hooks = {
+		.hdr_key = on_name, .hdr_val = on_value, .on_hdrs_complete = on_complete};
+	static htparser *parser;
+	struct second_reader reader = {.fields = fields, .agrees = true};
+
+	if (has_long_token(fields))
+		return true;
+	if (!parser)
+		parser = htparser_new();
+	if (!parser)
+		mem_out(0);
+	htparser_init(parser, htp_type_request);
+	htparser_set_userdata(parser, &reader);
+	if (htparser_run(parser, &hooks, request_line, sizeof(request_line) - 1) !=
+		sizeof(request_line) - 1)
+		return false;
+	htparser_run(parser, &hooks, lines, length);
+	return reader.agrees && reader.is_complete && reader.names == fields->count &&
+	       reader.values == fields->count;
+}
+
+enum http_error split_fields(
+	struct fields *ret_fields, const char *lines, size_t length, size_t most)
+{
+	const char *at = lines;
+	const char *end = lines + length;
+
+	for (;;) {
+		const char *line_end = memchr(at, '\n', (size_t)(end - at));
+
+		if (!line_end || line_end == at || line_end[-1] != '\r')
+			return HTTP_ERROR_BAD_REQUEST;
+		if (line_end - at == 1)
+			break;
+		if (most > 0 && ret_fields->count == most)
+			return HTTP_ERROR_HEAD_TOO_LARGE;
+		if (!add_line(ret_fields, at, (size_t)(line_end - at - 1)))
+			return HTTP_ERROR_BAD_REQUEST;
+		at = line_end + 1;
+	}
+	if (!second_reader_agrees(ret_fields, lines, length))
+		return HTTP_ERROR_BAD_REQUEST;
+	return HTTP_ERROR_NONE;
+}
