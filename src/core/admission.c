@@ -14,6 +14,12 @@ static bool is_over(uint64_t value, int64_t limit)
 	return limit > 0 && value > (uint64_t)limit;
 }
 
+/* Is value + more? Without body_max an announced length can be so large that the sum wraps. */
+static bool leads_over(uint64_t value, uint64_t more, int64_t limit)
+{
+	return is_over(more, limit) || (limit > 0 && value > (uint64_t)limit - more);
+}
+
 enum outcome admission_at_head(const struct admission *admission, uint64_t length)
 {
 	if (admission->draining)
@@ -23,7 +29,7 @@ enum outcome admission_at_head(const struct admission *admission, uint64_t lengt
 	/* The job that asks is counted among the reading ones already. */
 	if (is_over(admission->tally->reading, admission->settings->max_reading))
 		return OUTCOME_QUEUE_FULL;
-	if (is_over(admission->bodies_bytes + length, admission->settings->body_total))
+	if (leads_over(admission->bodies_bytes, length, admission->settings->body_total))
 		return OUTCOME_QUEUE_FULL;
 	return OUTCOME_NONE;
 }
