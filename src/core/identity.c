@@ -17,6 +17,8 @@ char *identity_project(const char *header, size_t length, const char *client_ip)
 	for (size_t i = 0; header && i < length && used < IDENTITY_PROJECT_BYTES; i++) {
 		unsigned char byte = (unsigned char)header[i];
 
+		if (byte == ' ' && used == 0)
+			continue;
 		if (byte >= 0x80 || isprint(byte))
 			name[used++] = (char)byte;
 	}
