@@ -12,8 +12,8 @@
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The struct of type `type` whose member `member` is at `pointer`. */
-#define CONTAINER_OF(pointer, type, member)                                                        \
-	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* What is left of an argument after a call that may end it (STYLE B4.6). */
 enum life { ALIVE, GONE };

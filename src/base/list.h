@@ -1,6 +1,6 @@
 /*
- * Intrusive doubly linked list with a head node. A node that is not in a list points at itself, so that removing twice is
- * harmless. Used by every folder.
+ * Intrusive doubly linked list with a head node. A node that is not in a list points at itself, so
+ * that removing twice is harmless. Used by every folder.
  */
 #ifndef SO_BASE_LIST_H
 #define SO_BASE_LIST_H
@@ -41,13 +41,13 @@ static inline void list_remove(struct list *node)
 }
 
 /* The first node's object or NULL. */
-#define LIST_FIRST(head, type, member)                                                             \
+#define LIST_FIRST(head, type, member) \
 	(list_is_empty(head) ? NULL : CONTAINER_OF((head)->next, type, member))
 
 /* `node` must not be removed inside the loop but by LIST_EACH_SAFE. */
 #define LIST_EACH(head, node) for ((node) = (head)->next; (node) != (head); (node) = (node)->next)
-#define LIST_EACH_SAFE(head, node, following)                                                      \
-	for ((node) = (head)->next, (following) = (node)->next; (node) != (head);                  \
+#define LIST_EACH_SAFE(head, node, following)                                     \
+	for ((node) = (head)->next, (following) = (node)->next; (node) != (head); \
 		(node) = (following), (following) = (node)->next)
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Allocation of our own small objects: it never returns NULL, the program ends with a message when memory is out
- * (STYLE B6.9). Sizes that come from outside use mem_try_alloc() and handle NULL. Called by every folder.
+ * Allocation of our own small objects: it never returns NULL, the program ends with a message when
+ * memory is out (STYLE B6.9). Sizes that come from outside use mem_try_alloc() and handle NULL.
+ * Called by every folder.
  */
 #ifndef SO_BASE_MEMORY_H
 #define SO_BASE_MEMORY_H

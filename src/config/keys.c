@@ -13,7 +13,7 @@
 #define TIB (INT64_C(1) << 40)
 
 /* Longer waits are no limit; and evhttp's own time-out, set to more, must not come first. */
-#define DURATION_MAX (30 * 24 * 60 * 60 * SECOND)
+#define DURATION_MAX (SECOND * 60 * 60 * 24 * 30)
 /* More than any disk that holds request bodies; sums of such sizes do not overflow. */
 #define SIZE_MAX_BYTES TIB
 /* The ring is one array of so many places. */

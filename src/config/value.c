@@ -27,7 +27,7 @@ struct suffix {
 };
 
 static const struct suffix time_suffixes[] = {{"", MS_PER_S}, {"ms", 1}, {"s", MS_PER_S},
-	{"m", 60 * MS_PER_S}, {"h", 60 * 60 * MS_PER_S}, {0}};
+	{"m", INT64_C(60) * MS_PER_S}, {"h", INT64_C(60) * 60 * MS_PER_S}, {0}};
 static const struct suffix size_suffixes[] = {{"", 1}, {"b", 1}, {"k", INT64_C(1) << 10},
 	{"kib", INT64_C(1) << 10}, {"m", INT64_C(1) << 20}, {"mib", INT64_C(1) << 20},
 	{"g", INT64_C(1) << 30}, {"gib", INT64_C(1) << 30}, {0}};
