@@ -207,6 +207,7 @@ void pass_start_exchange(struct pass *pass)
 		.fill_body = pass->has_body ? fill_body : NULL,
 		.body_bytes = pass->spool ? spool_bytes(pass->spool) : 0,
 		.has_body = pass->has_body,
+		.wants_fresh = pass->sent_again,
 	};
 
 	begin_sending(pass);

@@ -195,6 +195,8 @@ void relay_dispatch(struct relay *relay, struct job *job)
 		.fill_body = carried->has_body ? fill_body : NULL,
 		.body_bytes = spool_bytes(carried->spool),
 		.has_body = carried->has_body,
+		/* What was kept open may be as dead as the connection that broke. */
+		.wants_fresh = job->broken > 0,
 	};
 	int64_t now_us = ticker_now_us();
 
