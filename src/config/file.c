@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <ucl.h>
+#include <libconfig.h>
 
 #include "base/memory.h"
 #include "config/keys.h"
@@ -15,249 +15,131 @@
 #include "config/suggest.h"
 #include "config/value.h"
 
-/*
- * ZEROCOPY: keys point into our text, which gives their lines and the values as written. NO_TIME
- * and our own reading of numbers: in UCL 5m is five million and 1k is 1,000; here it means what it
- * means in a flag.
- */
-static const int PARSER_FLAGS = UCL_PARSER_ZEROCOPY | UCL_PARSER_NO_TIME |
-				UCL_PARSER_NO_IMPLICIT_ARRAYS | UCL_PARSER_DISABLE_MACRO |
-				UCL_PARSER_NO_FILEVARS;
-
-/* libucl puts this between the position, which we say ourselves, and its message. */
-static const char UCL_MESSAGE_MARK[] = " - ";
-
-struct source {
-	const char *name;
-	const char *text;
-	size_t length;
-};
-
-/* Whether `at` points into the text; it does unless libucl had to unescape a key. */
-static bool is_inside(const struct source *source, const char *at)
+/* "name:line: subject: reason"; `reason` is freed. Returns false. */
+static bool fail_at(
+	const char *name, unsigned line, const char *subject, char *reason, char **ret_error)
 {
-	return (uintptr_t)at >= (uintptr_t)source->text &&
-	       (uintptr_t)at < (uintptr_t)source->text + source->length;
-}
-
-/* "name:line: " or, where the line cannot be told, "name: ". */
-static char *position(const struct source *source, const char *at)
-{
-	unsigned line = 1;
-
-	if (!is_inside(source, at))
-		return mem_printf("%s: ", source->name);
-	for (const char *byte = source->text; byte < at; byte++)
-		line += *byte == '\n';
-	return mem_printf("%s:%u: ", source->name, line);
-}
-
-/* `reason` is freed. Returns false. */
-static bool fail_at(const struct source *source, const char *at, const char *subject, char *reason,
-	char **ret_error)
-{
-	char *where = position(source, at);
-
-	*ret_error = mem_printf("%s%s%s%s", where, subject, *subject ? ": " : "", reason);
-	free(where);
+	*ret_error = mem_printf("%s:%u: %s%s%s", name, line, subject, *subject ? ": " : "", reason);
 	free(reason);
 	return false;
 }
 
-static bool fail_unknown(
-	const struct source *source, const char *name, size_t length, char **ret_error)
+static bool fail_unknown(const char *name, const config_setting_t *setting, char **ret_error)
 {
-	char *copy = mem_strndup(name, length);
-	char *quoted = value_quote(copy);
-	const struct key *near = suggest_key(name, length);
+	const char *word = config_setting_name(setting);
+	const struct key *near = suggest_key(word, strlen(word));
+	char *quoted = value_quote(word);
 	char *reason = near ? mem_printf("unknown key %s; did you mean %s?", quoted, near->name)
 			    : mem_printf("unknown key %s", quoted);
 
-	free(copy);
 	free(quoted);
-	return fail_at(source, name, "", reason, ret_error);
+	return fail_at(name, config_setting_source_line(setting), "", reason, ret_error);
 }
 
-/* A number or a bare word as it stands in the text after its key; NULL: there is a comment or the
- * like between. */
-static char *raw_value(const struct source *source, const char *key, size_t key_length)
+/* Joins a list of strings by commas; NULL: something else is in it. */
+static char *join_strings(const config_setting_t *list)
 {
-	static const char blanks[] = " \t";
-	const char *at = key + key_length;
-	size_t length;
-
-	if (!is_inside(source, key))
-		return NULL;
-	at += *at == '"' || *at == '\'';
-	at += strspn(at, blanks);
-	at += *at == '=' || *at == ':';
-	at += strspn(at, blanks);
-	length = strcspn(at, " \t\r\n;,}]#/");
-	if (!length || at[length] == '/' || strchr("\"'<[{", *at))
-		return NULL;
-	return mem_strndup(at, length);
-}
-
-/* A new text or NULL: `object` is a string that no C string can hold. */
-static char *copy_string(const ucl_object_t *object)
-{
-	size_t length = 0;
-	const char *text = ucl_object_tolstring(object, &length);
-
-	if (!text || memchr(text, '\0', length))
-		return NULL;
-	return mem_strndup(text, length);
-}
-
-/* Joins an array of strings by commas; NULL: something else is in it. */
-static char *join_strings(const ucl_object_t *array)
-{
-	ucl_object_iter_t iterator = ucl_object_iterate_new(array);
-	const ucl_object_t *element;
 	char *text = mem_strdup("");
 
-	while (text && (element = ucl_object_iterate_safe(iterator, true))) {
-		char *part = ucl_object_type(element) == UCL_STRING ? copy_string(element) : NULL;
+	for (int i = 0; text && i < config_setting_length(list); i++) {
+		const char *part = config_setting_get_string_elem(list, i);
 		char *longer = part ? mem_printf("%s%s%s", text, *text ? "," : "", part) : NULL;
 
-		free(part);
 		free(text);
 		text = longer;
 	}
-	ucl_object_iterate_free(iterator);
 	return text;
 }
 
 /* The value as a person would write it in a flag: a new text, or NULL and a static `ret_reason`. */
-static char *value_text(const struct source *source, const struct key *key,
-	const ucl_object_t *object, const char **ret_reason)
+static char *value_text(
+	const struct key *key, const config_setting_t *setting, const char **ret_reason)
 {
-	size_t name_length = 0;
-	const char *name = ucl_object_keyl(object, &name_length);
-
-	*ret_reason = "put the value in quotes";
-	switch (ucl_object_type(object)) {
-	case UCL_STRING:
-		*ret_reason = "has a NUL in its value";
-		return copy_string(object);
-	case UCL_ARRAY:
-		*ret_reason = key->type == KEY_ADDRESSES ? "every address must be a text in quotes"
-							 : "takes one value";
-		return key->type == KEY_ADDRESSES ? join_strings(object) : NULL;
-	case UCL_OBJECT:
-		*ret_reason = "takes one value";
+	*ret_reason = "takes one value";
+	switch (config_setting_type(setting)) {
+	case CONFIG_TYPE_STRING:
+		return mem_strdup(config_setting_get_string(setting));
+	case CONFIG_TYPE_INT:
+	case CONFIG_TYPE_INT64:
+		return mem_printf("%lld", config_setting_get_int64(setting));
+	case CONFIG_TYPE_FLOAT:
+		return mem_printf("%.15g", config_setting_get_float(setting));
+	case CONFIG_TYPE_BOOL:
+		return mem_strdup(config_setting_get_bool(setting) ? "true" : "false");
+	case CONFIG_TYPE_ARRAY:
+	case CONFIG_TYPE_LIST:
+		if (key->type != KEY_ADDRESSES)
+			return NULL;
+		*ret_reason = "every address must be a text in quotes";
+		return join_strings(setting);
+	default: /* a group */
 		return NULL;
-	case UCL_INT:
-	case UCL_FLOAT:
-	case UCL_TIME:
-	case UCL_BOOLEAN:
-	case UCL_NULL:
-		return raw_value(source, name, name_length);
-	case UCL_USERDATA:
-		break;
 	}
-	return NULL;
 }
 
-/*
- * libucl makes an array of a key that stands twice (its strategy that refuses it leaks). The second
- * one's place in the text or NULL.
- */
-static const char *second_place(const ucl_object_t *object)
-{
-	const ucl_object_t *second;
-	size_t length;
-
-	if (ucl_object_type(object) != UCL_ARRAY || !(object->flags & UCL_OBJECT_MULTIVALUE))
-		return NULL;
-	second = ucl_array_find_index(object, 1);
-	return second ? ucl_object_keyl(second, &length) : NULL;
-}
-
-static bool apply_object(const struct source *source, const ucl_object_t *object,
+static bool apply_setting(const char *name, const config_setting_t *setting,
 	struct settings *settings, char **ret_error)
 {
-	size_t length = 0;
-	const char *name = ucl_object_keyl(object, &length);
-	const struct key *key = key_find(name, length);
-	const char *second = second_place(object);
+	const char *word = config_setting_name(setting);
+	const struct key *key = key_find(word, strlen(word));
 	const char *reason;
 	char *text, *error;
 	bool is_fine;
 
 	if (!key)
-		return fail_unknown(source, name, length, ret_error);
-	if (second)
-		return fail_at(source, second, key->name, mem_strdup("is set twice"), ret_error);
-	text = value_text(source, key, object, &reason);
+		return fail_unknown(name, setting, ret_error);
+	text = value_text(key, setting, &reason);
 	if (!text)
-		return fail_at(source, name, key->name, mem_strdup(reason), ret_error);
+		return fail_at(name, config_setting_source_line(setting), key->name,
+			mem_strdup(reason), ret_error);
 	is_fine = value_parse(key, text, settings, &error);
 	free(text);
-	return is_fine || fail_at(source, name, key->name, error, ret_error);
+	return is_fine ||
+	       fail_at(name, config_setting_source_line(setting), key->name, error, ret_error);
 }
 
-static bool apply_all(const struct source *source, const ucl_object_t *top,
-	struct settings *settings, char **ret_error)
+/* libconfig would open what a line with @include names: a file that the program reads as one user
+ * must not name others. */
+static bool has_include(const char *text)
 {
-	ucl_object_iter_t iterator;
-	const ucl_object_t *object;
-	bool is_fine = true;
-
-	if (ucl_object_type(top) != UCL_OBJECT) {
-		*ret_error = mem_printf("%s: must be a list of keys and values", source->name);
-		return false;
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += strspn(line, " \t\r\n");
+		if (strncmp(line, "@include", strlen("@include")) == 0)
+			return true;
 	}
-	iterator = ucl_object_iterate_new(top);
-	while (is_fine && (object = ucl_object_iterate_safe(iterator, true)))
-		is_fine = apply_object(source, object, settings, ret_error);
-	ucl_object_iterate_free(iterator);
-	return is_fine;
-}
-
-/* What libucl says, with our position instead of its own. */
-static char *parser_error(const struct source *source, struct ucl_parser *parser)
-{
-	const char *text = ucl_parser_get_error(parser);
-	const char *mark = text ? strstr(text, UCL_MESSAGE_MARK) : NULL;
-	char *message = mem_strdup(mark	  ? mark + strlen(UCL_MESSAGE_MARK)
-				   : text ? text
-					  : "cannot be read");
-	char *error =
-		mem_printf("%s:%u: %s", source->name, ucl_parser_get_linenum(parser), message);
-
-	free(message);
-	return error;
+	return false;
 }
 
 bool file_parse(const char *name, const char *text, size_t length, struct settings *settings,
 	char **ret_error)
 {
-	const struct source source = {name, text, length};
-	struct ucl_parser *parser;
-	ucl_object_t *top = NULL;
-	bool is_fine = false;
+	config_t config;
+	const config_setting_t *top;
+	bool is_fine = true;
 
 	if (memchr(text, '\0', length)) {
 		*ret_error = mem_printf("%s: is not a text", name);
 		return false;
 	}
-	parser = ucl_parser_new(PARSER_FLAGS);
-	if (!parser)
-		mem_out(0);
-	if (ucl_parser_add_chunk_full(parser, (const unsigned char *)text, length, 0,
-		    UCL_DUPLICATE_APPEND, UCL_PARSE_UCL))
-		top = ucl_parser_get_object(parser);
-	if (top)
-		is_fine = apply_all(&source, top, settings, ret_error);
-	else
-		*ret_error = parser_error(&source, parser);
-	if (top)
-		ucl_object_unref(top);
-	ucl_parser_free(parser);
+	if (has_include(text)) {
+		*ret_error = mem_printf("%s: @include is not allowed", name);
+		return false;
+	}
+	config_init(&config);
+	config_set_auto_convert(&config, CONFIG_FALSE);
+	if (config_read_string(&config, text) != CONFIG_TRUE) {
+		fail_at(name, (unsigned)config_error_line(&config), "",
+			mem_strdup(config_error_text(&config)), ret_error);
+		config_destroy(&config);
+		return false;
+	}
+	top = config_root_setting(&config);
+	for (int i = 0; is_fine && i < config_setting_length(top); i++)
+		is_fine = apply_setting(
+			name, config_setting_get_elem(top, (unsigned)i), settings, ret_error);
+	config_destroy(&config);
 	return is_fine;
 }
-
 /* Reads at most `room` bytes; -1 and errno on failure. */
 static ssize_t read_all(int file, char *text, size_t room)
 {

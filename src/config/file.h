@@ -1,7 +1,7 @@
 /*
- * The configuration file: libucl's language (key = value lines, or JSON), a flat list of the
- * table's keys. The only place that sees libucl. Includes and other macros do not exist here: a
- * file that the program reads as one user must not name others. Called by load.
+ * The configuration file: libconfig's language (`key = value;` lines, see docs/decisions/0002), a
+ * flat list of the table's keys. The only place that sees libconfig. @include does not exist here:
+ * a file that the program reads as one user must not name others. Called by load.
  */
 #ifndef SO_CONFIG_FILE_H
 #define SO_CONFIG_FILE_H

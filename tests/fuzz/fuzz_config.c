@@ -1,5 +1,5 @@
 /*
- * Any bytes as a configuration file: libucl and what reads its result. What was accepted is within
+ * Any bytes as a configuration file: libconfig and what reads its result. What was accepted is within
  * its row's limits and can be printed and read back; what was refused is explained on one line.
  */
 #include <assert.h>

@@ -56,9 +56,9 @@ static void test_keys_are_set(void **state)
 		    "upstream = \"http://box:3\"\n"
 		    "max_queue_size = 7 # so few\n"
 		    "max_concurrent: 4;\n"
-		    "default_timeout 2.5\n"
-		    "/* block\n comment */ request_log = 'a b'\n"
-		    "log_level = debug\n");
+		    "default_timeout = 2.5\n"
+		    "/* block\n comment */ request_log = \"a b\"\n"
+		    "log_level = \"debug\"\n");
 	assert_string_equal(settings->listen[0], "127.0.0.1:1");
 	assert_string_equal(settings->listen[1], "[::1]:2");
 	assert_null(settings->listen[2]);
@@ -70,20 +70,11 @@ static void test_keys_are_set(void **state)
 	assert_int_equal(settings->log_level, LOG_DEBUG);
 }
 
-static void test_json_is_a_configuration_too(void **state)
+static void test_suffixes_stand_in_quotes(void **state)
 {
-	assert_fine("{\"max_queue_size\": 8, \"body_max\":\"5m\",\n\"listen\": [\"*:1\"]}\n");
-	assert_int_equal(settings->max_queue_size, 8);
-	assert_int_equal(settings->body_max, 5 << 20);
-	assert_string_equal(settings->listen[0], "*:1");
-}
-
-/* In UCL itself, 5m is 5,000,000 and 1k is 1,000; in a flag they are minutes and KiB, and so they
- * are here. */
-static void test_suffixes_mean_what_they_mean_in_a_flag(void **state)
-{
-	assert_fine("idle_timeout = 5m\nbody_timeout = 100ms\nwrite_timeout = \"2h\"\n"
-		    "head_max = 64k\nbody_memory = \"1MiB\"\nbody_total=1g;body_max=3MiB\n");
+	assert_fine(
+		"idle_timeout = \"5m\"\nbody_timeout = \"100ms\"\nwrite_timeout = \"2h\"\n"
+		"head_max = \"64k\"\nbody_memory = \"1MiB\"\nbody_total=\"1g\";body_max=3145728\n");
 	assert_int_equal(settings->idle_timeout_ms, 300000);
 	assert_int_equal(settings->body_timeout_ms, 100);
 	assert_int_equal(settings->write_timeout_ms, 7200000);
@@ -93,19 +84,17 @@ static void test_suffixes_mean_what_they_mean_in_a_flag(void **state)
 	assert_int_equal(settings->body_max, 3145728);
 }
 
-static void test_bare_words_are_texts(void **state)
+static void test_numbers_over_31_bits_are_whole(void **state)
 {
-	assert_fine("request_log = off\nspool_directory = /tmp/x\nlisten = 127.0.0.1:9\n");
-	assert_string_equal(settings->request_log, "off");
-	assert_string_equal(settings->spool_directory, "/tmp/x");
-	assert_string_equal(settings->listen[0], "127.0.0.1:9");
+	assert_fine("body_total = 5000000000L\nbody_max = 0\n");
+	assert_int_equal(settings->body_total, 5000000000);
+	assert_int_equal(settings->body_max, 0);
 }
 
 static void test_empty_files_change_nothing(void **state)
 {
 	assert_fine("");
 	assert_fine("\n\n# nothing\n");
-	assert_fine("{}");
 	assert_null(settings->listen);
 }
 
@@ -114,43 +103,37 @@ static void test_unknown_keys_name_the_line_and_the_nearest(void **state)
 	assert_wrong("\n# max_queue = 1\nmax_queue = 3\n",
 		"test.conf:3: unknown key \"max_queue\"; did you mean max_queue_size?");
 	assert_wrong(
-		"max_concurrent = 3\n\"colour\": red\n", "test.conf:2: unknown key \"colour\"");
+		"max_concurrent = 3\ncolour = \"red\"\n", "test.conf:2: unknown key \"colour\"");
 	assert_wrong("max-queue-size = 3\n",
 		"test.conf:1: unknown key \"max-queue-size\"; did you mean max_queue_size?");
-	assert_wrong("place { size = 3 }\n", "test.conf:1: unknown key \"place\"");
+	assert_wrong("place = { size = 3 }\n", "test.conf:1: unknown key \"place\"");
 }
 
 static void test_wrong_values_name_line_and_key(void **state)
 {
 	assert_wrong(
 		"\n\nmax_concurrent = 0\n", "test.conf:3: max_concurrent: out of range: 1 to 1024");
-	assert_wrong("max_concurrent = three\n",
+	assert_wrong("max_concurrent = \"three\"\n",
 		"test.conf:1: max_concurrent: \"three\" is not a whole number");
 	assert_wrong("max_concurrent = true\n",
 		"test.conf:1: max_concurrent: \"true\" is not a whole number");
-	assert_wrong("max_concurrent = 3k\n",
+	assert_wrong("max_concurrent = \"3k\"\n",
 		"test.conf:1: max_concurrent: \"3k\" is not a whole number");
-	assert_wrong("max_concurrent = 0x3\n",
-		"test.conf:1: max_concurrent: \"0x3\" is not a whole number");
+	assert_wrong("max_concurrent = 3.5\n",
+		"test.conf:1: max_concurrent: \"3.5\" is not a whole number");
 	assert_wrong("max_concurrent = [1, 2]\n", "test.conf:1: max_concurrent: takes one value");
-	assert_wrong("max_concurrent { a = 1 }\n", "test.conf:1: max_concurrent: takes one value");
+	assert_wrong(
+		"max_concurrent = { a = 1 }\n", "test.conf:1: max_concurrent: takes one value");
 	assert_wrong(
 		"listen = [8000]\n", "test.conf:1: listen: every address must be a text in quotes");
 	assert_wrong("listen = []\n", "test.conf:1: listen: no address: write ADDR:PORT");
-	assert_wrong("max_concurrent = /* three */ 3\n",
-		"test.conf:1: max_concurrent: put the value in quotes");
+	assert_wrong("listen = { a = 1 }\n", "test.conf:1: listen: takes one value");
 }
 
 static void test_a_key_twice_is_refused(void **state)
 {
 	assert_wrong("max_concurrent = 3\nmax_queue_size = 5\nmax_concurrent = 4\n",
-		"test.conf:3: max_concurrent: is set twice");
-	assert_wrong("listen = \"*:1\"\nlisten = \"*:2\"\nlisten = \"*:3\"\n",
-		"test.conf:2: listen: is set twice");
-	assert_wrong(
-		"listen = [\"*:1\"]\n\nlisten = [\"*:2\"]\n", "test.conf:3: listen: is set twice");
-	assert_wrong("max_reading { a = 1 }\nmax_reading { b = 1 }\n",
-		"test.conf:2: max_reading: is set twice");
+		"test.conf:3: duplicate setting name");
 }
 
 static void test_syntax_errors_name_the_line(void **state)
@@ -163,8 +146,9 @@ static void test_syntax_errors_name_the_line(void **state)
 		{"request_log = \"abc\n", "test.conf:"},
 		{"{ max_concurrent = 3\n", "test.conf:"},
 		{"max_concurrent\n", "test.conf:"},
-		{"/* open", "test.conf:"},
-		{"[1, 2]", "test.conf: must be a list of keys and values"},
+		{"max_concurrent 3\n", "test.conf:1: "},
+		{"log_level = debug\n", "test.conf:1: "},
+		{"[1, 2]", "test.conf:1: "},
 	};
 
 	for (unsigned i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -186,8 +170,6 @@ static void test_a_nul_is_refused(void **state)
 	assert_false(file_parse("test.conf", "a\0b", 3, settings, &error));
 	assert_string_equal(error, "test.conf: is not a text");
 	free(error);
-	assert_wrong("request_log = \"a\\u0000b\"\n",
-		"test.conf:1: request_log: has a NUL in its value");
 }
 
 static char path[64];
@@ -210,10 +192,10 @@ static void test_includes_do_not_exist(void **state)
 	char *error = NULL;
 
 	write_file("max_concurrent = 9\n", strlen("max_concurrent = 9\n"));
-	snprintf(text, sizeof(text), ".include \"%s\"\n", path);
+	snprintf(text, sizeof(text), "max_reading = 5\n  @include \"%s\"\n", path);
 	settings->max_concurrent = 1;
 	assert_false(file_parse("test.conf", text, strlen(text), settings, &error));
-	assert_ptr_equal(strstr(error, "test.conf:1: "), error);
+	assert_string_equal(error, "test.conf: @include is not allowed");
 	assert_int_equal(settings->max_concurrent, 1);
 	free(error);
 	unlink(path);
@@ -269,10 +251,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_keys_are_set, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_json_is_a_configuration_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_suffixes_stand_in_quotes, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			test_suffixes_mean_what_they_mean_in_a_flag, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bare_words_are_texts, setup, teardown),
+			test_numbers_over_31_bits_are_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_empty_files_change_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_unknown_keys_name_the_line_and_the_nearest, setup, teardown),
