@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -21,6 +22,9 @@ enum {
 	/* An answer that comes while the request is still being sent waits inside evhttp; a peer
 	 * must not fill our memory with it. */
 	EARLY_ANSWER_BYTES = 1024 * 1024,
+	/* evhttp holds a chunk until it is whole, whatever size it announces. The longest that
+	 * Ollama sends is an answer of embeddings, which comes in one. */
+	CHUNK_BYTES_MOST = 256 * 1024 * 1024,
 	LENGTH_TEXT_BYTES = sizeof("18446744073709551615"),
 	STATUS_CONTINUE = 100,
 };
@@ -226,6 +230,9 @@ static void on_input(void *arg, size_t added, size_t held)
 	/* evhttp switches reading on again when the request is sent. */
 	if (!exchange->is_sent && held > EARLY_ANSWER_BYTES)
 		bufferevent_disable(bufferevent_of(exchange), EV_READ);
+	/* Nothing may be ended in here: evhttp sees an EOF next. */
+	if (held > CHUNK_BYTES_MOST)
+		shutdown(bufferevent_getfd(bufferevent_of(exchange)), SHUT_RD);
 }
 
 static const struct connection_watch watch = {on_output, on_input};

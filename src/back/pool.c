@@ -65,7 +65,8 @@ struct pool {
 void pool_set_addresses(struct pool *pool, const struct address *addresses, size_t count)
 {
 	pool->address_count = count < ADDRESSES_MOST ? count : ADDRESSES_MOST;
-	memcpy(pool->addresses, addresses, pool->address_count * sizeof(*addresses));
+	for (size_t i = 0; i < pool->address_count; i++)
+		pool->addresses[i] = addresses[i];
 	if (pool->first_address >= pool->address_count)
 		pool->first_address = 0;
 }
@@ -100,15 +101,19 @@ static void arm_idle_timer(struct pool *pool)
 	event_add(pool->idle_timer, &delay);
 }
 
-static void on_idle_timer(evutil_socket_t fd, short what, void *arg)
+void pool_sweep(struct pool *pool)
 {
-	struct pool *pool = arg;
 	struct connection *oldest;
 
 	while ((oldest = LIST_FIRST(&pool->idle, struct connection, in_idle)) &&
 		ticker_now_us() - oldest->idle_since_us >= POOL_IDLE_US)
 		pool_discard(oldest);
 	arm_idle_timer(pool);
+}
+
+static void on_idle_timer(evutil_socket_t fd, short what, void *arg)
+{
+	pool_sweep(arg);
 }
 
 static char *host_text(const struct settings *settings)

@@ -49,6 +49,8 @@ size_t pool_idle_connections(const struct pool *pool);
 
 struct event_base *pool_base(const struct pool *pool);
 struct graveyard *pool_graveyard(const struct pool *pool);
+/* Closes what was idle for POOL_IDLE_US; a timer does so by itself. */
+void pool_sweep(struct pool *pool);
 /* What the resolver found; called by loop tests too. */
 void pool_set_addresses(struct pool *pool, const struct address *addresses, size_t count);
 /* All addresses known now; they may change in every turn. */
