@@ -184,6 +184,16 @@ static bool process_head(struct client *client)
 	return true;
 }
 
+void client_body_failed(struct client *client, enum outcome why)
+{
+	client->close_after = true;
+	client->body_lost = true;
+	if (client->user)
+		client->user->on_body_failed(client->user_arg, why);
+	else if (!client->answer_ended)
+		client_close(client, OUTCOME_CLIENT_GONE);
+}
+
 /* Hands on what came of the body. false: nothing more to do now. */
 static bool process_body(struct client *client)
 {
@@ -204,12 +214,8 @@ static bool process_body(struct client *client)
 		client->last_read_us = ticker_now_us();
 	}
 	if (status == INTAKE_WRONG) {
-		client->close_after = true;
 		client_set_state(client, CLIENT_ANSWERING);
-		if (client->user)
-			client->user->on_body_failed(client->user_arg, OUTCOME_BAD_REQUEST);
-		else if (!client->answer_ended)
-			client_close(client, OUTCOME_CLIENT_GONE);
+		client_body_failed(client, OUTCOME_BAD_REQUEST);
 	} else {
 		if (status == INTAKE_COMPLETE)
 			client_set_state(client, CLIENT_ANSWERING);
@@ -334,7 +340,8 @@ void client_answer_delivered(struct client *client)
 	}
 	if (client->state == CLIENT_CLOSING)
 		return;
-	if (client->has_head && !client->intake.is_complete && !client->continue_owed) {
+	if (client->has_head && !client->intake.is_complete && !client->continue_owed &&
+		!client->body_lost) {
 		client_set_state(client, CLIENT_LINGERING);
 		go_on_reading(client);
 	} else if (client->close_after || client->clients->draining) {

@@ -59,6 +59,7 @@ struct client {
 	bool has_head;	 /* head stands */
 	bool in_handler; /* on_request or another event of ours is on the stack */
 	bool body_paused;
+	bool body_lost;	    /* malformed or too slow: where it ends cannot be known */
 	bool continue_owed; /* the client waits for 100 Continue */
 	bool wants_room;    /* client_has_room() was false */
 
@@ -93,6 +94,9 @@ void client_process(struct client *client);
 /* The kernel has the whole answer: tells the user and goes on with the next request, lingers or
  * closes. */
 void client_answer_delivered(struct client *client);
+/* The body cannot become complete: tells the user, who answers; the connection closes after that.
+ */
+void client_body_failed(struct client *client, enum outcome why);
 /* The end, from any state: tells the user (unless `why` is OUTCOME_NONE), closes, goes to the
  * graveyard. */
 void client_close(struct client *client, enum outcome why);

@@ -181,16 +181,6 @@ static int64_t limit_of(const struct client *client, enum outcome *ret_why)
 	return due_us;
 }
 
-static void body_timed_out(struct client *client)
-{
-	client->close_after = true;
-	client->last_read_us = ticker_now_us();
-	if (client->user)
-		client->user->on_body_failed(client->user_arg, OUTCOME_REQUEST_TIMEOUT);
-	else if (!client->answer_ended)
-		client_close(client, OUTCOME_CLIENT_GONE);
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *client = arg;
@@ -214,7 +204,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		client_set_state(client, CLIENT_ANSWERING);
 		client->clients->events.on_slow_head(client->clients->events.arg, client);
 	} else {
-		body_timed_out(client);
+		client->last_read_us = ticker_now_us();
+		client_body_failed(client, OUTCOME_REQUEST_TIMEOUT);
 	}
 	if (client->state != CLIENT_CLOSED)
 		client_arm(client);
