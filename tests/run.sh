@@ -62,7 +62,6 @@ do_packages()
 {
 	# shellcheck disable=SC2086 # one word for each package
 	install_packages $BUILD_PACKAGES $TEST_PACKAGES
-	provide_libucl
 }
 
 do_venv()
@@ -222,7 +221,7 @@ suite_exists()
 
 list_suites()
 {
-	meson introspect --tests build/test | jq -r '.[].suite[]' | sed 's/.*://' | sort -u >build/test/suites
+	meson introspect --tests build/test | jq -r '.[].suite[]' | sed 's/.*://' | grep -vx integration | sort -u >build/test/suites
 }
 
 # --- one step ------------------------------------------------------------------------------------------------------------

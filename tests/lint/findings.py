@@ -31,7 +31,7 @@ class Case(NamedTuple):
 
 
 # Third-party sources that a wrap unpacks are not ours to judge.
-FOREIGN = re.compile(r"^subprojects/(libucl-[^/]*|packagecache|packagefiles)(/|$)")
+FOREIGN = re.compile(r"^subprojects/([^/]+-[0-9][^/]*|packagecache|packagefiles)(/|$)")
 
 
 def own_files(root, folders, suffixes):

@@ -53,7 +53,7 @@ CASES = [
     Case("a long file", {"tests/unit/a/test_ring.c": "\n" * 801}, [("tests/unit/a/test_ring.c", 801)]),
     Case("drawers", {"src/base/util.c": "", "src/common.h": "", "subprojects/ollama-sim/misc.c": ""},
          [("src/base/util.c", 0), ("src/common.h", 0), ("subprojects/ollama-sim/misc.c", 0)]),
-    Case("others' sources", {"subprojects/libucl-0.9.4/src/common.h": "\n" * 900}),
+    Case("others' sources", {"subprojects/libother-0.9.4/src/common.h": "\n" * 900}),
 ]
 
 if __name__ == "__main__":

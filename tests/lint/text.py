@@ -45,7 +45,7 @@ CASES = [
     Case("no last newline", {"tests/a.py": "a = 1\nb = 2"}, [("tests/a.py", 2)]),
     Case("marks", {"src/a.c": f"/* {MARK} later */\n", "README.md": f"\n{MARK}: more\n"}, [("src/a.c", 1), ("README.md", 2)]),
     Case("no mark inside a word", {"src/a.c": "int mas" + MARK + "n;\n"}),
-    Case("bytes and others' sources", {"tests/fuzz/corpus/a/x.txt": "x \n", "subprojects/libucl-0.9.4/a.c": "x \n"}),
+    Case("bytes and others' sources", {"tests/fuzz/corpus/a/x.txt": "x \n", "subprojects/libother-0.9.4/a.c": "x \n"}),
 ]
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+"""Fixtures for the integration tests: the real program in front of the simulated Ollama (README.md in this folder)."""
+
+import contextlib
+import os
+
+import pytest
+from programs import Proxy, Sim
+from wire import Wire
+
+pytest.register_assert_rewrite("programs", "wire")
+
+
+@pytest.fixture
+def make_sim(tmp_path):
+    """make_sim(config=None, time_scale=None): another simulated Ollama; ended and checked after the test."""
+    with contextlib.ExitStack() as stack:
+        made = []
+
+        def make(config=None, time_scale=None):
+            sim = Sim(tmp_path, config, time_scale, name=f"ollama-sim-{len(made)}")
+            made.append(sim)
+            stack.callback(end, sim)
+            return sim
+
+        yield make
+
+
+@pytest.fixture
+def sim(make_sim, request):
+    """A simulated Ollama; @pytest.mark.sim(config={…}, time_scale=N) says how it is."""
+    marker = request.node.get_closest_marker("sim")
+    return make_sim(*marker.args, **marker.kwargs) if marker else make_sim()
+
+
+@pytest.fixture
+def proxy(tmp_path, request):
+    """proxy(*flags, upstream=URL, env={…}): the program under test, in front of the fixture `sim` unless told
+    otherwise. After the test it must be idle, its counters add up, SIGTERM end it with 0, its log match the schema."""
+    # first, so that it ends last: the proxy drains into a living upstream
+    request.getfixturevalue("make_sim")
+    with contextlib.ExitStack() as stack:
+        made = []
+
+        def make(*flags, upstream=None, env=None):
+            url = upstream or request.getfixturevalue("sim").url
+            program = Proxy(tmp_path, flags, url, env, name=f"shared-ollama-{len(made)}")
+            made.append(program)
+            stack.callback(end, program)
+            return program
+
+        yield make
+
+
+def end(program):
+    try:
+        program.finish()
+    finally:
+        if program.is_running():
+            program.kill()
+
+
+@pytest.fixture
+def wire():
+    """wire(url, …): a raw connection, closed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda url, **options: stack.enter_context(Wire(url, **options))
+
+
+@pytest.fixture
+def ollama_url(request):
+    """For tests that make sense against a real Ollama as well: OLLAMA_TEST_URL, else the simulated one."""
+    return os.environ.get("OLLAMA_TEST_URL") or request.getfixturevalue("sim").url
