@@ -123,64 +123,81 @@ static bool send_request(int fd, const struct place *place, int64_t deadline_ms)
 	return done == length;
 }
 
-/* Everything up to the end of the connection. */
-static enum ask_end receive(int fd, struct evbuffer *answer, int64_t deadline_ms)
+/* An answer that is coming. */
+struct reading {
+	struct evbuffer *input;
+	struct response_head head;
+	size_t scanned;
+	bool has_head;
+};
+
+/* Looks at what has come. true: `ret_end` is known. */
+static bool judge(struct reading *reading, bool is_closed, enum ask_end *ret_end)
 {
-	while (evbuffer_get_length(answer) < ANSWER_MOST_BYTES) {
+	static const struct head_limits limits = {
+		.head_bytes = ANSWER_MOST_BYTES, .fields = FIELDS_MOST};
+	struct response_head *head = &reading->head;
+	size_t length;
+
+	*ret_end = ASK_BROKEN;
+	if (!reading->has_head) {
+		enum head_status status =
+			response_head_read(head, reading->input, &reading->scanned, &limits, "GET");
+
+		if (status != HEAD_READY)
+			return status == HEAD_WRONG || is_closed;
+		reading->has_head = true;
+	}
+	length = evbuffer_get_length(reading->input);
+	/* Asked by HTTP/1.0, nobody may answer in chunks. */
+	if (head->framing.kind == FRAMING_CHUNKED || length > ANSWER_MOST_BYTES)
+		return true;
+	if (head->framing.kind == FRAMING_NONE ||
+		(head->framing.kind == FRAMING_LENGTH && length >= head->framing.length) ||
+		(head->framing.kind == FRAMING_UNTIL_CLOSE && is_closed)) {
+		*ret_end = ASK_ANSWERED;
+		return true;
+	}
+	return is_closed;
+}
+
+static enum ask_end receive(int fd, struct reading *reading, int64_t deadline_ms)
+{
+	enum ask_end end = ASK_BROKEN;
+	ssize_t got;
+
+	do {
 		char bytes[READ_BYTES];
-		ssize_t got;
 
 		if (!wait_for(fd, POLLIN, deadline_ms))
 			return ASK_SLOW;
 		got = recv(fd, bytes, sizeof(bytes), 0);
-		if (got > 0)
-			evbuffer_add(answer, bytes, (size_t)got);
-		else if (got == 0)
-			return ASK_ANSWERED;
-		else if (errno != EINTR && errno != EAGAIN)
+		if (got < 0 && errno != EINTR && errno != EAGAIN)
 			return ASK_BROKEN;
-	}
-	return ASK_BROKEN;
-}
-
-static enum ask_end read_answer(struct evbuffer *input, struct ask_answer *ret_answer)
-{
-	const struct head_limits limits = {.head_bytes = ANSWER_MOST_BYTES, .fields = FIELDS_MOST};
-	struct response_head head = {0};
-	enum ask_end end = ASK_BROKEN;
-	size_t scanned = 0;
-
-	if (response_head_read(&head, input, &scanned, &limits, "GET") == HEAD_READY) {
-		size_t length = evbuffer_get_length(input);
-		bool is_whole = head.framing.kind == FRAMING_LENGTH
-					? head.framing.length == length
-					: head.framing.kind == FRAMING_UNTIL_CLOSE;
-
-		if (is_whole) {
-			ret_answer->status = head.status;
-			ret_answer->body = mem_zalloc(length + 1);
-			ret_answer->length = length;
-			evbuffer_remove(input, ret_answer->body, length);
-			end = ASK_ANSWERED;
-		}
-	}
-	response_head_finish(&head);
+		if (got > 0)
+			evbuffer_add(reading->input, bytes, (size_t)got);
+	} while (!judge(reading, got == 0, &end));
 	return end;
 }
 
 static enum ask_end talk(
 	int fd, const struct place *place, int64_t deadline_ms, struct ask_answer *ret_answer)
 {
-	struct evbuffer *answer = evbuffer_new();
+	struct reading reading = {.input = evbuffer_new()};
 	enum ask_end end = ASK_BROKEN;
 
 	if (send_request(fd, place, deadline_ms))
-		end = receive(fd, answer, deadline_ms);
+		end = receive(fd, &reading, deadline_ms);
 	else if (now_ms() >= deadline_ms)
 		end = ASK_SLOW;
-	if (end == ASK_ANSWERED)
-		end = read_answer(answer, ret_answer);
-	evbuffer_free(answer);
+	if (end == ASK_ANSWERED) {
+		ret_answer->status = reading.head.status;
+		ret_answer->length = evbuffer_get_length(reading.input);
+		ret_answer->body = mem_zalloc(ret_answer->length + 1);
+		evbuffer_remove(reading.input, ret_answer->body, ret_answer->length);
+	}
+	response_head_finish(&reading.head);
+	evbuffer_free(reading.input);
 	return end;
 }
 
