@@ -1,5 +1,6 @@
 #include "bench.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ void bench_start(struct bench *bench, const struct peer_step *const *scripts)
 	struct event_config *config = event_config_new();
 	struct settings settings = {.upstream_host = host};
 
+	signal(SIGPIPE, SIG_IGN);
 	/* As proxy.c makes it. */
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);

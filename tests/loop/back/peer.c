@@ -33,7 +33,7 @@ struct peer {
 	struct evconnlistener *listener;
 	const struct peer_step *const *scripts;
 	struct list connections;
-	struct evbuffer *received;
+	char received[RECEIVED_MOST + 1];
 	uint64_t received_bytes;
 	size_t accepted;
 	size_t closed;
@@ -182,16 +182,19 @@ static void note_received(struct evbuffer *buffer, const struct evbuffer_cb_info
 {
 	struct connection *connection = arg;
 	struct peer *peer = connection->peer;
-	char *bytes;
+	struct evbuffer_ptr at;
+	size_t length = info->n_added;
 
-	if (info->n_added == 0)
+	if (length == 0)
 		return;
+	if (peer->received_bytes < RECEIVED_MOST) {
+		if (length > RECEIVED_MOST - peer->received_bytes)
+			length = (size_t)(RECEIVED_MOST - peer->received_bytes);
+		evbuffer_ptr_set(
+			buffer, &at, evbuffer_get_length(buffer) - info->n_added, EVBUFFER_PTR_SET);
+		evbuffer_copyout_from(buffer, &at, peer->received + peer->received_bytes, length);
+	}
 	peer->received_bytes += info->n_added;
-	if (evbuffer_get_length(peer->received) > RECEIVED_MOST)
-		return;
-	bytes = (char *)evbuffer_pullup(buffer, -1);
-	evbuffer_add(
-		peer->received, bytes + evbuffer_get_length(buffer) - info->n_added, info->n_added);
 }
 
 static void on_io(struct bufferevent *bev, void *arg)
@@ -238,7 +241,6 @@ struct peer *peer_create(struct event_base *base, const char *host, uint16_t por
 	list_init(&peer->connections);
 	peer->base = base;
 	peer->scripts = scripts;
-	peer->received = evbuffer_new();
 	/* libevent parses a port of 0 as an error. */
 	if (port == 0)
 		*strrchr(text, ':') = '\0';
@@ -262,7 +264,6 @@ void peer_destroy(struct peer *peer)
 	LIST_EACH_SAFE(&peer->connections, node, following)
 	close_connection(CONTAINER_OF(node, struct connection, in_all));
 	evconnlistener_free(peer->listener);
-	evbuffer_free(peer->received);
 	free(peer);
 }
 
@@ -305,10 +306,9 @@ size_t peer_closed(const struct peer *peer)
 	return peer->closed;
 }
 
-const char *peer_received(struct peer *peer)
+const char *peer_received(const struct peer *peer)
 {
-	evbuffer_add(peer->received, "", 1);
-	return (const char *)evbuffer_pullup(peer->received, -1);
+	return peer->received;
 }
 
 uint64_t peer_received_bytes(const struct peer *peer)

@@ -48,7 +48,7 @@ size_t peer_accepted(const struct peer *peer);
 /* Connections whose other side closed or reset. */
 size_t peer_closed(const struct peer *peer);
 /* All bytes that were received, by all connections, the first 1 MiB; NUL-terminated. */
-const char *peer_received(struct peer *peer);
+const char *peer_received(const struct peer *peer);
 uint64_t peer_received_bytes(const struct peer *peer);
 /* Steps that were played, by all connections. */
 size_t peer_steps(const struct peer *peer);
