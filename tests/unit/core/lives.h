@@ -1,0 +1,180 @@
+/*
+ * Whole lives of jobs in core, with fake time and no sockets (STYLE B6.8). lives.c and
+ * lives_events.c play relay, front and Ollama: they apply events to core as relay does;
+ * lives_check.c looks at I1 to I7 and at the scheduler's promises after each step; lives_script.c
+ * makes scripts of events from seeds, runs and shrinks them. All numbers of an event are
+ * interpreted against the world as it is, so any part of a script is a script.
+ */
+#ifndef SO_TESTS_UNIT_CORE_LIVES_H
+#define SO_TESTS_UNIT_CORE_LIVES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/settings.h"
+#include "core/admission.h"
+#include "core/job.h"
+
+enum {
+	LIVES_AT_ONCE = 256, /* more than any script's limits let in */
+	MODELS = 4,
+};
+
+/* X(symbol, name) */
+#define EVENTS(X)                                                           \
+	X(ARRIVE, "ARRIVE")	/* a complete head */                       \
+	X(GO_ON, "GO_ON")	/* what a job waits for happens */          \
+	X(LEAVE, "LEAVE")	/* a client goes, in any state */           \
+	X(CANCEL, "CANCEL")	/* by an operator, in any state */          \
+	X(GATE, "GATE")		/* pause or resume */                       \
+	X(UPSTREAM, "UPSTREAM") /* Ollama answers a probe, or is gone */    \
+	X(PASS, "PASS")		/* a pass ends */                           \
+	X(SNAPSHOT, "SNAPSHOT") /* of /api/ps, or nothing is known */       \
+	X(UNLOAD, "UNLOAD")	/* a model is unloaded by a passing call */ \
+	X(DRAIN, "DRAIN")	/* no new jobs */                           \
+	X(WAIT, "WAIT")		/* only time passes */
+
+enum event_kind {
+#define X(symbol, name) EVENT_##symbol,
+	EVENTS(X)
+#undef X
+		EVENT_KIND_COUNT
+};
+const char *event_kind_name(enum event_kind kind);
+
+struct event {
+	enum event_kind kind;
+	uint32_t which;	   /* which job, where there are several */
+	uint32_t how;	   /* its sizes and variants */
+	uint32_t after_us; /* time that passes before it */
+};
+
+/*
+ * Bugs that lives.c can be told to have: each must be found, or the checks are worth nothing.
+ * X(symbol, name, beginning of the message)
+ */
+#define FAULTS(X)                                                                  \
+	X(STATE_WRITTEN, "state written past job_set_state()", "I1")               \
+	X(LEFT_IN_RING, "left in the ring", "I2")                                  \
+	X(SLOT_LEAKED, "slot leaked", "I3")                                        \
+	X(TIMER_FORGOTTEN, "timer forgotten", "I4")                                \
+	X(REPLIED_TWICE, "replied twice", "I5")                                    \
+	X(OBSERVED_TWICE, "observed twice", "I6")                                  \
+	X(END_NOT_COUNTED, "end not counted", "I7")                                \
+	X(PASS_NOT_COUNTED, "pass not counted", "I7")                              \
+	X(CHANGE_NOT_ALLOWED, "retry after the head", "assertion")                 \
+	X(OVERTAKEN, "later arrival dispatched first", "order")                    \
+	X(SENT_LATE, "dispatched past its deadline", "deadline")                   \
+	X(TOO_MANY, "one more dispatched than may run", "slots")                   \
+	X(IDLE, "scheduler not asked after an end", "idle")                        \
+	X(GATE_IGNORED, "dispatched while paused", "gate")                         \
+	X(WAIT_RENEWED, "a retry waits its whole time again", "wait")              \
+	X(SENT_FOREVER, "sent again after each end before the head", "sent again") \
+	X(BODY_KEPT, "body kept after the end", "bodies")                          \
+	X(UNLOAD_MISSED, "model listed after its unload", "residency")
+
+enum fault {
+	FAULT_NONE,
+#define X(symbol, name, message) FAULT_##symbol,
+	FAULTS(X)
+#undef X
+		FAULT_COUNT
+};
+
+struct carried {
+	struct job job;
+	enum job_state expected; /* by every change that lives.c made */
+	size_t index;		 /* in world.in_state[expected] */
+	uint64_t place;		 /* order of arrival in the ring */
+	uint64_t announced;	 /* body bytes in the head; 0: chunked */
+	uint64_t body_bytes;
+	uint64_t kept_bytes; /* counted in admission.bodies_bytes */
+	int64_t state_since_us;
+	int64_t timer_due_us; /* 0: not pending */
+	int answers;	      /* heads and error answers sent to the client */
+	int observed;
+	unsigned model;
+};
+
+/* What happened in all worlds together. */
+struct seen {
+	uint64_t lives;
+	uint64_t steps;
+	uint64_t scripts;
+	uint64_t changes[JOB_STATE_COUNT][JOB_STATE_COUNT];
+	uint64_t outcomes[OUTCOME_COUNT];
+	uint64_t passes;
+	uint64_t retry_after_least;
+	uint64_t retry_after_most;
+};
+
+struct world {
+	struct settings settings;
+	struct tally tally;
+	struct pass_tally passes;
+	struct admission admission;
+	struct ring *ring;
+	struct scheduler *scheduler;
+	struct residency *residency;
+	int64_t now_us;
+	bool paused;
+	bool upstream_usable;
+	bool refuse_at_once; /* the next dispatch of this turn finds the connection refused */
+
+	/* What lives.c knows by itself, to compare core with. */
+	struct carried *in_state[JOB_STATE_COUNT][LIVES_AT_ONCE]; /* DONE: until the turn's end */
+	size_t in_state_count[JOB_STATE_COUNT];
+	struct carried *unused[LIVES_AT_ONCE];
+	size_t unused_count;
+	uint64_t received;
+	uint64_t ended[COUNTER_COUNT];
+	uint64_t passes_received;
+	uint64_t passes_ended;
+	uint64_t next_place;
+	bool loaded[MODELS];
+	int64_t snapshot_us; /* 0: nothing is known */
+	int64_t held_least_us;
+	int64_t held_most_us;
+
+	struct seen *seen;
+	enum fault fault;
+	const char *broken; /* the first promise that did not hold; NULL: none */
+	size_t step;
+	struct carried lives[LIVES_AT_ONCE];
+};
+
+/* lives.c; `settings` is copied, its queue, time and size limits hold. `seen` goes on counting. */
+struct world *world_create(const struct settings *settings, enum fault fault, struct seen *seen);
+void world_destroy(struct world *world);
+/* One turn of the loop: time, the event, timers, the scheduler, checks. */
+void world_step(struct world *world, const struct event *event);
+/* drain_timeout is over: everybody is told or cut, nothing may be left. */
+void world_stop(struct world *world);
+/* When the job's present state must have ended; 0: never. */
+int64_t carried_limit_us(const struct world *world, const struct carried *carried);
+
+/* lives_check.c; each notes in world->broken what does not hold. */
+void check_all(struct world *world);
+void check_dispatch(struct world *world, const struct carried *carried);
+void check_retry_after(struct world *world, int seconds);
+void check_nothing_is_left(struct world *world);
+
+/* lives_script.c */
+struct script {
+	uint64_t seed; /* gives the settings, and the events if they were made */
+	struct event *events;
+	size_t count;
+};
+
+void script_make(struct script *script, uint64_t seed, size_t count);
+void script_finish(struct script *script);
+/* NULL, or the promise that was broken; `ret_step` is then its event's index. */
+const char *script_run(
+	const struct script *script, enum fault fault, struct seen *seen, size_t *ret_step);
+/* Takes events away as long as the same promise breaks. */
+void script_shrink(struct script *script, enum fault fault);
+/* To stderr, as lines that can stand in a test. */
+void script_print(const struct script *script, const char *broken);
+
+#endif
