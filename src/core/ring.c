@@ -15,9 +15,10 @@ struct ring {
 
 struct ring *ring_create(size_t places)
 {
-	struct ring *ring = mem_zalloc(sizeof(*ring));
+	struct ring *ring;
 
 	assert(places > 0);
+	ring = mem_zalloc(sizeof(*ring));
 	ring->jobs = mem_zalloc_array(places, sizeof(struct job *));
 	ring->places = places;
 	return ring;
