@@ -29,10 +29,12 @@ char *identity_project(const char *header, size_t length, const char *client_ip)
 
 static bool is_sane_id(const char *header, size_t length)
 {
+	static const char marks[] = {'-', '.', '_', ':'};
+
 	if (!header || length == 0 || length > OWN_ID_MOST)
 		return false;
 	for (size_t i = 0; i < length; i++) {
-		if (!isalnum((unsigned char)header[i]) && !memchr("-._:", header[i], 4))
+		if (!isalnum((unsigned char)header[i]) && !memchr(marks, header[i], sizeof(marks)))
 			return false;
 	}
 	return true;
