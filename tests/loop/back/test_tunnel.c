@@ -68,11 +68,13 @@ static bool send_fill(size_t bytes)
 	return has_room;
 }
 
-static void check_received(const char *format)
+/* What came before and after the upstream's own port in Host. */
+static void check_received(const char *before, const char *after)
 {
 	char expected[1000];
 
-	snprintf(expected, sizeof(expected), format, (unsigned)peer_port(bench.peer));
+	snprintf(expected, sizeof(expected), "%s%u%s", before, (unsigned)peer_port(bench.peer),
+		after);
 	assert_string_equal(peer_received(bench.peer), expected);
 }
 
@@ -93,9 +95,10 @@ static void test_request_of_a_known_length(void **state)
 	user_run(&user);
 	assert_int_equal(user.end, EXCHANGE_COMPLETE);
 	assert_int_equal(user.connected, 1);
-	check_received("POST /api/blobs/sha256:%%2f? HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nX-b: 1\r\n"
-		       "x-A: two  words\r\nExpect: 100-continue\r\nContent-Length: 5\r\n"
-		       "Connection: close\r\n\r\nabcde");
+	check_received("POST /api/blobs/sha256:%2f? HTTP/1.1\r\nHost: 127.0.0.1:",
+		"\r\nX-b: 1\r\n"
+		"x-A: two  words\r\nExpect: 100-continue\r\nContent-Length: 5\r\n"
+		"Connection: close\r\n\r\nabcde");
 	finish();
 }
 
@@ -113,8 +116,8 @@ static void test_request_in_chunks(void **state)
 	tunnel_send_end(user.tunnel);
 	user_run(&user);
 	assert_int_equal(user.end, EXCHANGE_COMPLETE);
-	check_received(
-		"PUT /x HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nTransfer-Encoding: chunked\r\n"
+	check_received("PUT /x HTTP/1.1\r\nHost: 127.0.0.1:",
+		"\r\nTransfer-Encoding: chunked\r\n"
 		"Connection: close\r\n\r\n5\r\nfirst\r\n11\r\n0123456789abcdefg\r\n0\r\n\r\n");
 	finish();
 }
@@ -128,7 +131,7 @@ static void test_methods_without_a_name_in_evhttp(void **state)
 	open_plain("M-SEARCH");
 	user_run(&user);
 	assert_int_equal(user.end, EXCHANGE_COMPLETE);
-	check_received("M-SEARCH / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n\r\n");
+	check_received("M-SEARCH / HTTP/1.1\r\nHost: 127.0.0.1:", "\r\nConnection: close\r\n\r\n");
 	finish();
 }
 
