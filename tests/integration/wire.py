@@ -158,6 +158,12 @@ class Wire:
             pass
         return self.take(len(self.pending))
 
+    def expect_more_than(self, size):
+        """At least so many bytes are coming; they are read and thrown away."""
+        while len(self.pending) < size:
+            assert self.more(), f"the connection ended after {len(self.pending)} bytes"
+        self.take(len(self.pending))
+
     def expect_silence(self, seconds):
         """Nothing comes and nothing ends for so long."""
         assert self.pending == b"", f"bytes were there: {self.pending!r}"
