@@ -30,7 +30,7 @@
 enum {
 	NS_PER_S = 1000000000,
 	EVENTS = 512,
-	INPUT_BYTES = 16384,
+	INPUT_BYTES = 128 * 1024, /* a page image of the replay */
 	LINE_BYTES = 512,
 	SMALL_BYTES = 291,
 	BACKLOG = 1024,
