@@ -70,7 +70,7 @@ static uint64_t *gauge_of(struct tally *tally, enum job_state state)
 
 bool job_may_become(enum job_state from, enum job_state to)
 {
-	return (allowed[from] & (1U << to)) != 0;
+	return from < JOB_STATE_COUNT && (allowed[from] & (1U << to)) != 0;
 }
 
 void job_set_state(struct job *job, enum job_state state)
@@ -78,7 +78,7 @@ void job_set_state(struct job *job, enum job_state state)
 	uint64_t *left = gauge_of(job->tally, job->state);
 	uint64_t *entered = gauge_of(job->tally, state);
 
-	assert(job_may_become(job->state, state));
+	assert(job->state < JOB_STATE_COUNT && job_may_become(job->state, state));
 	assert(left && *left > 0);
 	(*left)--;
 	if (entered) {

@@ -46,7 +46,8 @@ struct record {
 	int http_status;     /* what was sent; 0: nothing */
 	enum known stream;
 	enum known warm; /* model_warm_start */
-	int attempts;	 /* times sent upstream */
+	bool is_load; /* cold, and the first to tell of this load: jobs that shared it count once */
+	int attempts; /* times sent upstream */
 
 	/* from the request body; -1: unknown */
 	int64_t request_bytes;

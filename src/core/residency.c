@@ -17,6 +17,12 @@ enum {
 #define COLD_NS 100000000
 #define COLD_NS_PER_BYTE 60
 
+/* When a model's last known load was over. */
+struct load {
+	char *name;
+	int64_t loaded_us;
+};
+
 struct residency {
 	struct resident *residents;
 	size_t count;
@@ -25,6 +31,8 @@ struct residency {
 	struct resident *coming; /* between begin and end */
 	size_t coming_count;
 	size_t coming_capacity;
+	struct load *loads; /* one for each model that was ever loaded by a job */
+	size_t loads_count;
 };
 
 struct residency *residency_create(void)
@@ -45,6 +53,9 @@ void residency_destroy(struct residency *residency)
 		return;
 	free_residents(residency->residents, residency->count);
 	free_residents(residency->coming, residency->coming_count);
+	for (size_t i = 0; i < residency->loads_count; i++)
+		free(residency->loads[i].name);
+	free(residency->loads);
 	free(residency);
 }
 
@@ -112,6 +123,32 @@ void residency_end(struct residency *residency, int64_t now_us)
 	residency->coming_count = 0;
 	residency->coming_capacity = 0;
 	residency->taken_us = now_us;
+}
+
+static struct load *find_load(struct residency *residency, const char *name)
+{
+	for (size_t i = 0; i < residency->loads_count; i++) {
+		if (strcmp(residency->loads[i].name, name) == 0)
+			return &residency->loads[i];
+	}
+	residency->loads = mem_grow_array(
+		residency->loads, residency->loads_count + 1, sizeof(*residency->loads));
+	residency->loads[residency->loads_count] = (struct load){mem_strdup(name), 0};
+	return &residency->loads[residency->loads_count++];
+}
+
+bool residency_note_load(
+	struct residency *residency, const char *model, int64_t sent_us, int64_t loaded_us)
+{
+	char canonical[NAME_BYTES];
+	struct load *load;
+
+	residency_canonical(model, canonical, sizeof(canonical));
+	load = find_load(residency, canonical);
+	if (sent_us < load->loaded_us)
+		return false;
+	load->loaded_us = loaded_us;
+	return true;
 }
 
 void residency_forget(struct residency *residency)

@@ -35,6 +35,13 @@ void residency_begin(struct residency *residency);
 void residency_add(struct residency *residency, const char *name, int64_t size, int64_t size_vram,
 	int64_t context_length);
 void residency_end(struct residency *residency, int64_t now_us);
+/*
+ * A job that was sent at `sent_us` waited for a load that was over at `loaded_us`. true: a load
+ * that no other job has told of; false: it was sent before a load ended that is known already, so
+ * it shared that one.
+ */
+bool residency_note_load(
+	struct residency *residency, const char *model, int64_t sent_us, int64_t loaded_us);
 /* Ollama was restarted or cannot be asked: nothing is known. */
 void residency_forget(struct residency *residency);
 /* The model answered just now, so it is loaded. */

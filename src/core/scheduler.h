@@ -40,7 +40,8 @@ struct scheduler *scheduler_create(void);
 void scheduler_destroy(struct scheduler *scheduler);
 struct scheduler_answer scheduler_next(
 	struct scheduler *scheduler, const struct scheduler_view *view);
-/* A dispatched job holds its slot no longer, however that came; `held_us` since its dispatch. */
+/* A job that Ollama had begun to answer holds its slot no longer; `held_us` since its dispatch.
+ * Refused and broken sendings say nothing of how long a job takes and are not told. */
 void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, int64_t held_us);
 /* Mean time that a job holds its slot, 0: none has ended yet (for Retry-After). */
 int64_t scheduler_service_us(const struct scheduler *scheduler);

@@ -35,7 +35,7 @@ void stats_add(struct stats *stats, const struct record *record)
 	add_wait(stats, record);
 	if (record->outcome == OUTCOME_SUCCESS)
 		add_latency(stats, record);
-	if (record->dispatched_us && record->warm == KNOWN_FALSE) {
+	if (record->is_load) {
 		stats->model_loads++;
 		if (record->load_duration >= 0)
 			histogram_add(&stats->load_us, record->load_duration / NS_PER_US);

@@ -19,7 +19,7 @@
 #include "relay/relay_parts.h"
 #include "json/peek.h"
 
-enum { STATUS_CLIENT_ERROR = 400, STATUS_SERVER_ERROR = 500 };
+enum { STATUS_CLIENT_ERROR = 400, STATUS_SERVER_ERROR = 500, NS_PER_US = 1000 };
 
 void relay_destroy_carried(void *object)
 {
@@ -72,10 +72,19 @@ static void note_tap(struct relay_job *carried)
 static void note_warmth(struct relay_job *carried)
 {
 	struct record *record = &carried->job.record;
+	int64_t loaded_us;
 
-	if (record->first_byte_us && carried->status && carried->status < STATUS_CLIENT_ERROR)
-		record->warm = residency_judge(
-			record->load_duration, record->request_bytes, carried->listed);
+	if (!record->first_byte_us || !carried->status || carried->status >= STATUS_CLIENT_ERROR)
+		return;
+	record->warm =
+		residency_judge(record->load_duration, record->request_bytes, carried->listed);
+	if (record->warm != KNOWN_FALSE || !record->model)
+		return;
+	loaded_us = record->load_duration >= 0
+			    ? record->dispatched_us + record->load_duration / NS_PER_US
+			    : record->first_byte_us;
+	record->is_load = residency_note_load(
+		carried->relay->parts.residency, record->model, record->dispatched_us, loaded_us);
 }
 
 /* The last steps of both endings: place, slot, counters, observers. */

@@ -286,6 +286,20 @@ static void test_destroying_nothing_is_fine(void **state)
 	residency_destroy(NULL);
 }
 
+static void test_jobs_that_shared_a_load_tell_of_it_once(void **state)
+{
+	struct residency *residency = *state;
+
+	/* two sent while the model loads, up at 900 */
+	assert_true(residency_note_load(residency, "m", 110, 900));
+	assert_false(residency_note_load(residency, "M:latest", 100, 900));
+	/* another model's load is its own */
+	assert_true(residency_note_load(residency, "other", 120, 1200));
+	/* sent after it: loaded once more */
+	assert_true(residency_note_load(residency, "m", 2000, 2500));
+	assert_false(residency_note_load(residency, "m", 2100, 2500));
+}
+
 #define RESIDENCY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -310,6 +324,7 @@ int main(void)
 		RESIDENCY_TEST(test_threshold_grows_with_the_request_body),
 		RESIDENCY_TEST(test_zero_is_warm),
 		RESIDENCY_TEST(test_answer_without_a_duration_is_as_the_model_was_listed),
+		RESIDENCY_TEST(test_jobs_that_shared_a_load_tell_of_it_once),
 		RESIDENCY_TEST(test_destroying_nothing_is_fine),
 	};
 

@@ -61,11 +61,16 @@ static void test_latencies_are_of_successes_by_warm_and_cold(void **state)
 	warm.warm = KNOWN_TRUE;
 	cold.warm = KNOWN_FALSE;
 	cold.load_duration = 7000000000;
+	cold.is_load = true;
 	failed.warm = KNOWN_FALSE;
+	failed.is_load = true;
 	add(&stats, warm);
 	add(&stats, cold);
 	add(&stats, failed);
 	add(&stats, job(OUTCOME_SUCCESS, 0, 2000)); /* nobody knows */
+	cold.is_load = false;			    /* it shared a load that was counted */
+	cold.outcome = OUTCOME_UPSTREAM_TRUNCATED;
+	add(&stats, cold);
 	assert_int_equal(stats.latency_us.count, 3);
 	assert_true(histogram_mean(&stats.latency_us) == 4000.0 * MS);
 	assert_int_equal(stats.latency_warm_us.count, 1);
