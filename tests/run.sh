@@ -55,6 +55,7 @@ export LC_ALL=C.UTF-8
 export PYTHONDONTWRITEBYTECODE=1
 export MALLOC_PERTURB_=165
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:strict_string_checks=1:detect_stack_use_after_return=1
+export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
 # --- the steps: do_STEP runs in a shell of its own, below a time limit, with its output in the log -----------------------
@@ -139,7 +140,9 @@ do_lint()
 
 own_c_files()
 {
-	find src subprojects/ollama-sim tests bench -name '*.[ch]' -type f | sort
+	for folder in src subprojects/ollama-sim tests bench; do
+		[ ! -d "$folder" ] || find "$folder" -name '*.[ch]' -type f
+	done | sort
 }
 
 do_format()
@@ -152,7 +155,11 @@ do_format()
 do_tidy()
 {
 	run-clang-tidy-14 -p build/test -j "$JOBS" -quiet -extra-arg=-Wno-unknown-warning-option \
-		"^$PWD/(src|subprojects/ollama-sim)/.*\.c$"
+		"^$PWD/(src|subprojects/ollama-sim)/.*\.c$" >build/tidy.out 2>&1
+	code=$?
+	# what is left is findings: no colours, no command lines
+	sed "s/$(printf '\033')\[[0-9;]*m//g" build/tidy.out | grep -v -e '^clang-tidy-14 --use-color' -e 'warnings\{0,1\} generated'
+	return "$code"
 }
 
 do_valgrind_unit()
@@ -273,9 +280,10 @@ build_of()
 # Missing: a failure for a required one, a word for the others. Returns 1 if there is nothing to run.
 has_something_to_run()
 {
+	needed=$(build_of "$1")
 	case " $broken " in
-	*" $(build_of "$1") "*)
-		echo "skip  $1: $(build_of "$1") failed"
+	*" ${needed:-nothing} "*)
+		echo "skip  $1: $needed failed"
 		return 1
 		;;
 	esac
