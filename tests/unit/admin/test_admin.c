@@ -233,6 +233,7 @@ static void add_success(struct stats *stats, enum known warm, int64_t wait_s, in
 	record.ended_us = S + latency_s * S;
 	if (warm == KNOWN_FALSE)
 		record.load_duration = 4000000000;
+		record.is_load = true;
 	stats_add(stats, &record);
 }
 
