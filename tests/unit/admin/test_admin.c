@@ -231,9 +231,9 @@ static void add_success(struct stats *stats, enum known warm, int64_t wait_s, in
 	record.dispatched_us = S + wait_s * S;
 	record.queue_wait_us = wait_s * S;
 	record.ended_us = S + latency_s * S;
-	if (warm == KNOWN_FALSE)
+	record.is_load = warm == KNOWN_FALSE;
+	if (record.is_load)
 		record.load_duration = 4000000000;
-		record.is_load = true;
 	stats_add(stats, &record);
 }
 
