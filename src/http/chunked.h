@@ -1,7 +1,7 @@
 /*
  * The chunked transfer coding (RFC 9112 §7.1), both ways. The decoder accepts and drops extensions
- * and trailers (bounded), is strict in everything else and can be fed in pieces of any size. Used
- * by front/intake (requests), back/tunnel (both).
+ * (4 KiB a line) and trailers (4 KiB a line, 16 KiB together), is strict in everything else and can
+ * be fed in pieces of any size. Used by front/intake (requests), back/tunnel (both).
  */
 #ifndef SO_HTTP_CHUNKED_H
 #define SO_HTTP_CHUNKED_H
@@ -24,8 +24,7 @@ enum chunked_status {
 /* Zeroed: at the start of a body. */
 struct chunked {
 	int state;
-	uint64_t left;	   /* bytes left of the chunk that is being read */
-	size_t line_bytes; /* of the size or trailer line, to bound them */
+	uint64_t left; /* bytes left of the chunk that is being read */
 	size_t trailer_bytes;
 };
 

@@ -74,8 +74,7 @@ static bool is_blank(char byte)
 	return byte == ' ' || byte == '\t';
 }
 
-/* Is `token` an element of the comma-separated list? Parameters behind an element are no part of
- * it. */
+/* Is `token` an element of the comma-separated list? "token;x=y" is another one. */
 static bool list_has(const struct field *field, const char *token, size_t token_length)
 {
 	const char *at = field->value;
@@ -111,6 +110,22 @@ static bool has_token_n(
 bool fields_has_token(const struct fields *fields, const char *name, const char *token)
 {
 	return has_token_n(fields, name, token, strlen(token));
+}
+
+size_t fields_count_elements(const struct fields *fields, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		const struct field *field = &fields->items[i];
+
+		if (!field_is(field, name))
+			continue;
+		count++;
+		for (size_t at = 0; at < field->value_length; at++)
+			count += field->value[at] == ',';
+	}
+	return count;
 }
 
 bool fields_is_hop_by_hop(const struct fields *fields, const struct field *field)

@@ -44,6 +44,11 @@ size_t fields_count_of(const struct fields *fields, const char *name);
  * §5.6.1). */
 bool fields_has_token(const struct fields *fields, const char *name, const char *token);
 /*
+ * Elements in the comma-separated lists of all lines of that name, empty ones included: what
+ * fields_has_token() may have to look at. 0: no such line.
+ */
+size_t fields_count_elements(const struct fields *fields, const char *name);
+/*
  * Must not be forwarded (RFC 9110 §7.6.1): Connection and all it names, Keep-Alive,
  * Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade. Content-Length is framing and is not
  * among them. What Connection names is ignored for Host, Content-Length, Authorization and

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <event2/buffer.h>
 
@@ -10,83 +11,92 @@
 #include "http/target.h"
 
 enum {
-	/* Empty lines before a request line that are skipped (RFC 9112 §2.2): one is common after
-	   an old client's POST, a flood is not. */
-	EMPTY_LINES_MOST = 4,
+	/* What stands in a request line beside the target: a method (the longest registered one has
+	   17 letters), two blanks, the version, CR. A longer line is refused before it is whole. */
+	LINE_REST_BYTES = 64,
+	/* "Connection: close, te, ..." names a few fields. Each field of a head is looked up among
+	   them, so that thousands would cost seconds. */
+	CONNECTION_OPTIONS_MOST = 32,
+	/* Pieces of the buffer that are looked at in one go. */
+	EXTENTS_MOST = 8,
 	STATUS_LEAST = 100,
 	STATUS_MOST = 599,
 	STATUS_DIGITS = 3,
 	VERSION_BYTES = 8, /* "HTTP/1.1" */
 };
 
-/* Finds the end of the head: the byte behind the empty line. 0: not there yet. Bare LFs end lines
- * here too, the checks refuse them later. */
+/* How much of a head's end stands in front of a byte. */
+enum end_match { END_NOTHING, END_LF, END_LF_CR };
+
+/* The place behind the empty line if it is in these bytes, else NULL. Goes on from `match`. */
+static const char *find_end_in(const char *bytes, size_t length, enum end_match *match)
+{
+	const char *at = bytes;
+	const char *end = bytes + length;
+
+	while (at < end) {
+		if (*match == END_NOTHING) {
+			at = memchr(at, '\n', (size_t)(end - at));
+			if (!at)
+				return NULL;
+			*match = END_LF;
+		} else if (*at == '\n') {
+			return at + 1;
+		} else {
+			*match = *at == '\r' && *match == END_LF ? END_LF_CR : END_NOTHING;
+		}
+		at++;
+	}
+	return NULL;
+}
+
+/*
+ * Finds the end of the head: the byte behind the empty line. 0: not there yet. Bare LFs end lines
+ * here too, the checks refuse them later.
+ */
 static size_t find_end(struct evbuffer *input, size_t *scanned)
 {
-	struct evbuffer_ptr start;
-	struct evbuffer_ptr found;
+	struct evbuffer_iovec extents[EXTENTS_MOST];
+	struct evbuffer_ptr place;
 	size_t length = evbuffer_get_length(input);
 	/* An end may lie across the border of what was scanned. */
-	size_t from = *scanned > 3 ? *scanned - 3 : 0;
+	size_t at = *scanned > 3 ? *scanned - 3 : 0;
+	enum end_match match = END_NOTHING;
 
-	if (from >= length || evbuffer_ptr_set(input, &start, from, EVBUFFER_PTR_SET) < 0)
-		return 0;
-	for (;;) {
-		char after[2] = {0, 0};
-		struct evbuffer_ptr next;
-		ssize_t got;
+	while (at < length && evbuffer_ptr_set(input, &place, at, EVBUFFER_PTR_SET) == 0) {
+		int count = evbuffer_peek(input, -1, &place, extents, EXTENTS_MOST);
 
-		found = evbuffer_search(input, "\n", 1, &start);
-		if (found.pos < 0)
-			break;
-		next = found;
-		if ((size_t)found.pos + 1 >= length ||
-			evbuffer_ptr_set(input, &next, 1, EVBUFFER_PTR_ADD) < 0)
-			break;
-		got = evbuffer_copyout_from(input, &next, after, sizeof(after));
-		if (got >= 1 && after[0] == '\n')
-			return (size_t)found.pos + 2;
-		if (got == 2 && after[0] == '\r' && after[1] == '\n')
-			return (size_t)found.pos + 3;
-		start = next;
+		for (int i = 0; i < count && i < EXTENTS_MOST; i++) {
+			const char *bytes = extents[i].iov_base;
+			const char *end = find_end_in(bytes, extents[i].iov_len, &match);
+
+			if (end)
+				return at + (size_t)(end - bytes);
+			at += extents[i].iov_len;
+		}
 	}
 	*scanned = length;
 	return 0;
 }
 
-/* Drops empty lines in front. false: too many. */
-static bool skip_empty_lines(struct evbuffer *input, size_t *scanned)
+/*
+ * Drops empty lines in front (RFC 9112 §2.2). Any number: they cost no memory, and the time in
+ * which a client may send no request bounds them.
+ */
+static void skip_empty_lines(struct evbuffer *input, size_t *scanned)
 {
 	char front[2];
 
-	for (int lines = 0; evbuffer_copyout(input, front, sizeof(front)) == sizeof(front);
-		lines++) {
-		if (memcmp(front, "\r\n", sizeof(front)) != 0)
-			return true;
-		if (lines == EMPTY_LINES_MOST)
-			return false;
+	while (evbuffer_copyout(input, front, sizeof(front)) == sizeof(front) &&
+		memcmp(front, "\r\n", sizeof(front)) == 0) {
 		evbuffer_drain(input, sizeof(front));
 		*scanned = 0;
 	}
-	return true;
 }
 
 static bool is_over(size_t value, size_t limit)
 {
 	return limit > 0 && value > limit;
-}
-
-/* The first line is longer than the target may be: told apart from a head that is too large as a
- * whole. */
-static enum http_error size_error(struct evbuffer *input, const struct head_limits *limits)
-{
-	struct evbuffer_ptr line = evbuffer_search_eol(input, NULL, NULL, EVBUFFER_EOL_LF);
-
-	if (line.pos < 0 || is_over((size_t)line.pos, limits->head_bytes))
-		return is_over(evbuffer_get_length(input), limits->target_bytes)
-			       ? HTTP_ERROR_TARGET_TOO_LONG
-			       : HTTP_ERROR_HEAD_TOO_LARGE;
-	return HTTP_ERROR_HEAD_TOO_LARGE;
 }
 
 /* Takes the head's bytes out of the input, NUL-terminated and with room behind (htparser looks one
@@ -100,11 +110,11 @@ static char *take_bytes(struct evbuffer *input, size_t length)
 	return bytes;
 }
 
-/* "HTTP/1.0" or "HTTP/1.1" at `text`, which has exactly VERSION_BYTES bytes. */
+/* "HTTP/1.0" or "HTTP/1.1"; HTTP/0.9 never said its name, so that "HTTP/0.9" is an error. */
 static enum http_error parse_version(const char *text, size_t length, int *ret_minor)
 {
 	if (length != VERSION_BYTES || memcmp(text, "HTTP/", 5) != 0 || text[6] != '.' ||
-		text[5] < '0' || text[5] > '9' || text[7] < '0' || text[7] > '9')
+		text[5] < '1' || text[5] > '9' || text[7] < '0' || text[7] > '9')
 		return HTTP_ERROR_BAD_REQUEST;
 	if (text[5] != '1' || text[7] > '1')
 		return HTTP_ERROR_VERSION;
@@ -123,14 +133,30 @@ static bool is_target(const char *text, size_t length)
 	return length > 0;
 }
 
-/* "METHOD SP target SP HTTP/1.x", `line` without its CRLF; cuts it into strings in place. */
+/* What can be said of a request line of which `length` bytes are there, LF not among them. */
+static enum http_error check_line_size(char first, size_t length, const struct head_limits *limits)
+{
+	if (!split_is_token(&first, 1))
+		return HTTP_ERROR_BAD_REQUEST;
+	if (limits->target_bytes > 0 && length > limits->target_bytes + LINE_REST_BYTES)
+		return HTTP_ERROR_TARGET_TOO_LONG;
+	return is_over(length, limits->head_bytes) ? HTTP_ERROR_HEAD_TOO_LARGE : HTTP_ERROR_NONE;
+}
+
+/* "METHOD SP target SP HTTP/1.x CR"; cuts it into strings in place. */
 static enum http_error parse_request_line(
 	struct request_head *head, char *line, size_t length, const struct head_limits *limits)
 {
-	char *first = memchr(line, ' ', length);
-	char *last = memrchr(line, ' ', length);
-	enum http_error error;
+	char *first;
+	char *last;
+	enum http_error error = check_line_size(line[0], length, limits);
 
+	if (error != HTTP_ERROR_NONE)
+		return error;
+	if (line[--length] != '\r')
+		return HTTP_ERROR_BAD_REQUEST;
+	first = memchr(line, ' ', length);
+	last = memrchr(line, ' ', length);
 	if (!first || first == last || !split_is_token(line, (size_t)(first - line)))
 		return HTTP_ERROR_BAD_REQUEST;
 	error = parse_version(last + 1, (size_t)(line + length - last - 1), &head->version_minor);
@@ -145,6 +171,38 @@ static enum http_error parse_request_line(
 	head->method = line;
 	head->target = first + 1;
 	return strcmp(head->method, "CONNECT") == 0 ? HTTP_ERROR_NOT_IMPLEMENTED : HTTP_ERROR_NONE;
+}
+
+/*
+ * What can be said of a head that is not whole yet: whoever speaks TLS, SSH or HTTP/0.9 to us never
+ * sends an empty line and would wait for the time-out. A line that was whole at the last call is
+ * not looked at again. The answers are those that the whole head would get.
+ */
+static enum http_error check_begin(
+	struct evbuffer *input, size_t scanned_before, const struct head_limits *limits)
+{
+	struct evbuffer_ptr end = evbuffer_search_eol(input, NULL, NULL, EVBUFFER_EOL_LF);
+	size_t length = evbuffer_get_length(input);
+	struct request_head head = {0};
+	enum http_error error;
+	char first;
+	char *line;
+
+	if (evbuffer_copyout(input, &first, 1) < 1 || (first == '\r' && length == 1))
+		return HTTP_ERROR_NONE; /* perhaps an empty line */
+	if (end.pos < 0 || end.pos == 0)
+		return check_line_size(first, length, limits);
+	length = (size_t)end.pos;
+	if (length < scanned_before)
+		return HTTP_ERROR_NONE;
+	error = check_line_size(first, length, limits);
+	if (error != HTTP_ERROR_NONE)
+		return error;
+	line = mem_alloc(length);
+	evbuffer_copyout(input, line, length);
+	error = parse_request_line(&head, line, length, limits);
+	free(line);
+	return error;
 }
 
 /* uri-host [":" port] in characters; an empty one is allowed (RFC 9112 §3.2). */
@@ -163,56 +221,71 @@ static bool is_authority(const char *text, size_t length)
 	return true;
 }
 
+/* Host's value; "" without one. `host` has room for it. */
+static enum http_error settle_host(const struct request_head *head, char *host)
+{
+	const struct field *field = fields_find(&head->fields, "Host");
+	size_t count = fields_count_of(&head->fields, "Host");
+
+	if (count > 1 || (count == 0 && head->version_minor > 0))
+		return HTTP_ERROR_BAD_REQUEST;
+	if (field && !is_authority(field->value, field->value_length))
+		return HTTP_ERROR_BAD_REQUEST;
+	if (field)
+		memcpy(host, field->value, field->value_length);
+	host[field ? field->value_length : 0] = '\0';
+	return HTTP_ERROR_NONE;
+}
+
 /*
- * Gives target, forward, path and host their forms. They are made in one further allocation's
- * place: the head's own bytes hold method, target and fields; `made` holds path and host.
+ * "http://host[:port][/path][?query]": the authority becomes the host, the rest goes on. `forward`
+ * has room for the target and one byte more.
  */
-static enum http_error settle_target(struct request_head *head, char *made)
+static enum http_error settle_absolute(struct request_head *head, char *forward)
 {
 	size_t length = strlen(head->target);
-	size_t authority = 0;
-	size_t authority_length = 0;
-	size_t rest = 0;
-	const struct field *host = fields_find(&head->fields, "Host");
-	size_t hosts = fields_count_of(&head->fields, "Host");
+	size_t authority;
+	size_t authority_length;
+	size_t rest;
 
-	if (hosts > 1 || (hosts == 0 && head->version_minor > 0))
+	if (!target_split_absolute(head->target, length, &authority, &authority_length, &rest) ||
+		!is_authority(head->target + authority, authority_length))
 		return HTTP_ERROR_BAD_REQUEST;
-	if (host && !is_authority(host->value, host->value_length))
-		return HTTP_ERROR_BAD_REQUEST;
-	head->path = made;
-	head->host = made + length + 2;
-	head->forward = head->target;
-	if (strcmp(head->target, "*") == 0) {
-		if (strcmp(head->method, "OPTIONS") != 0)
-			return HTTP_ERROR_BAD_REQUEST;
-		memcpy(head->path, "*", 2);
-	} else if (head->target[0] == '/') {
-		if (!target_path(head->target, length, head->path))
-			return HTTP_ERROR_BAD_REQUEST;
-	} else {
-		if (!target_split_absolute(
-			    head->target, length, &authority, &authority_length, &rest) ||
-			!is_authority(head->target + authority, authority_length))
-			return HTTP_ERROR_BAD_REQUEST;
-		/* "http://host?x" and "http://host" have an empty path: "/" is sent (RFC 9112
-		 * §3.2.1). The byte before it is free: it is the authority's. */
-		head->forward = head->target + rest;
-		if (*head->forward != '/') {
-			head->forward = made + length + 2 + length + 2;
-			head->forward[0] = '/';
-			memcpy(head->forward + 1, head->target + rest, length - rest + 1);
-		}
-		if (!target_path(head->forward, strlen(head->forward), head->path))
-			return HTTP_ERROR_BAD_REQUEST;
-		memcpy(head->host, head->target + authority, authority_length);
-		head->host[authority_length] = '\0';
-		return HTTP_ERROR_NONE;
+	memcpy(head->host, head->target + authority, authority_length);
+	head->host[authority_length] = '\0';
+	head->forward = head->target + rest;
+	if (head->forward[0] == '\0' && strcmp(head->method, "OPTIONS") == 0) {
+		head->forward = memcpy(forward, "*", 2); /* RFC 9112 §3.2.4 */
+	} else if (head->forward[0] != '/') {
+		/* an empty path is "/" (RFC 9112 §3.2.1) */
+		forward[0] = '/';
+		memcpy(forward + 1, head->target + rest, length - rest + 1);
+		head->forward = forward;
 	}
-	if (host)
-		memcpy(head->host, host->value, host->value_length);
-	head->host[host ? host->value_length : 0] = '\0';
 	return HTTP_ERROR_NONE;
+}
+
+/* Gives forward, path and host their forms, all in `made`. */
+static enum http_error settle_target(struct request_head *head)
+{
+	const struct field *host = fields_find(&head->fields, "Host");
+	size_t target_room = strlen(head->target) + 2; /* one more byte and the NUL */
+	enum http_error error;
+
+	head->made = mem_alloc(3 * target_room + (host ? host->value_length : 0));
+	head->path = head->made;
+	head->host = head->made + 2 * target_room;
+	head->forward = head->target;
+	error = settle_host(head, head->host);
+	if (error == HTTP_ERROR_NONE && head->target[0] != '/' && strcmp(head->target, "*") != 0)
+		error = settle_absolute(head, head->made + target_room);
+	if (error != HTTP_ERROR_NONE)
+		return error;
+	if (strcmp(head->forward, "*") == 0 && strcmp(head->method, "OPTIONS") != 0)
+		return HTTP_ERROR_BAD_REQUEST;
+	return target_path(head->forward, strlen(head->forward), head->path)
+		       ? HTTP_ERROR_NONE
+		       : HTTP_ERROR_BAD_REQUEST;
 }
 
 static bool keeps_alive(const struct fields *fields, int version_minor)
@@ -222,17 +295,24 @@ static bool keeps_alive(const struct fields *fields, int version_minor)
 	return version_minor > 0 || fields_has_token(fields, "Connection", "keep-alive");
 }
 
+static bool has_sane_connection(const struct fields *fields)
+{
+	return fields_count_elements(fields, "Connection") <= CONNECTION_OPTIONS_MOST;
+}
+
+/* One line with 100-continue alone; HTTP/1.0 did not know it (RFC 9110 §10.1.1). */
 static enum http_error settle_expect(struct request_head *head)
 {
-	bool is_continue;
+	static const char expected[] = "100-continue";
+	const struct field *expect = fields_find(&head->fields, "Expect");
 
-	if (head->version_minor == 0)
+	if (head->version_minor == 0 || !expect)
 		return HTTP_ERROR_NONE;
-	is_continue = fields_has_token(&head->fields, "Expect", "100-continue");
 	if (fields_count_of(&head->fields, "Expect") > 1 ||
-		(fields_find(&head->fields, "Expect") && !is_continue))
+		expect->value_length != strlen(expected) ||
+		strncasecmp(expect->value, expected, strlen(expected)) != 0)
 		return HTTP_ERROR_EXPECTATION;
-	head->expect_continue = is_continue;
+	head->expect_continue = true;
 	return HTTP_ERROR_NONE;
 }
 
@@ -240,23 +320,17 @@ static enum http_error parse_request(
 	struct request_head *head, size_t length, const struct head_limits *limits)
 {
 	char *line_end = memchr(head->bytes, '\n', length);
-	const struct field *host;
 	size_t line_length = (size_t)(line_end - head->bytes);
-	size_t room;
-	enum http_error error;
+	enum http_error error = parse_request_line(head, head->bytes, line_length, limits);
 
-	if (line_length == 0 || line_end[-1] != '\r')
-		return HTTP_ERROR_BAD_REQUEST;
-	error = parse_request_line(head, head->bytes, line_length - 1, limits);
 	if (error != HTTP_ERROR_NONE)
 		return error;
 	error = split_fields(&head->fields, line_end + 1, length - line_length - 1, limits->fields);
 	if (error != HTTP_ERROR_NONE)
 		return error;
-	host = fields_find(&head->fields, "Host");
-	room = 3 * (strlen(head->target) + 2) + (host ? host->value_length + 1 : 1);
-	head->made = mem_alloc(room);
-	error = settle_target(head, head->made);
+	if (!has_sane_connection(&head->fields))
+		return HTTP_ERROR_BAD_REQUEST;
+	error = settle_target(head);
 	if (error != HTTP_ERROR_NONE)
 		return error;
 	error = framing_of_request(&head->fields, head->version_minor, &head->framing);
@@ -284,25 +358,31 @@ void response_head_finish(struct response_head *head)
 enum head_status request_head_read(struct request_head *head, struct evbuffer *input,
 	size_t *scanned, const struct head_limits *limits, enum http_error *ret_error)
 {
+	enum http_error error = HTTP_ERROR_NONE;
+	size_t scanned_before;
 	size_t length;
 
-	if (!skip_empty_lines(input, scanned)) {
-		*ret_error = HTTP_ERROR_BAD_REQUEST;
-		return HEAD_WRONG;
-	}
+	skip_empty_lines(input, scanned);
+	scanned_before = *scanned;
 	length = find_end(input, scanned);
 	if (is_over(length ? length : evbuffer_get_length(input), limits->head_bytes)) {
-		*ret_error = size_error(input, limits);
-		return HEAD_WRONG;
+		/* the line's own error goes first: a slower client would have met it */
+		error = check_begin(input, scanned_before, limits);
+		if (error == HTTP_ERROR_NONE)
+			error = HTTP_ERROR_HEAD_TOO_LARGE;
+	} else if (length == 0) {
+		error = check_begin(input, scanned_before, limits);
+		if (error == HTTP_ERROR_NONE)
+			return HEAD_MORE;
+	} else {
+		*scanned = 0;
+		head->bytes = take_bytes(input, length);
+		error = parse_request(head, length, limits);
+		if (error == HTTP_ERROR_NONE)
+			return HEAD_READY;
+		request_head_finish(head);
 	}
-	if (length == 0)
-		return HEAD_MORE;
-	*scanned = 0;
-	head->bytes = take_bytes(input, length);
-	*ret_error = parse_request(head, length, limits);
-	if (*ret_error == HTTP_ERROR_NONE)
-		return HEAD_READY;
-	request_head_finish(head);
+	*ret_error = error;
 	return HEAD_WRONG;
 }
 
@@ -346,9 +426,21 @@ static bool parse_response(struct response_head *head, size_t length,
 	if (split_fields(&head->fields, line_end + 1, length - line_length - 1, limits->fields) !=
 		HTTP_ERROR_NONE)
 		return false;
+	if (!has_sane_connection(&head->fields))
+		return false;
 	head->keep_alive = keeps_alive(&head->fields, head->version_minor);
 	return framing_of_response(
 		&head->fields, head->version_minor, head->status, method, &head->framing);
+}
+
+/* Something that does not speak HTTP/1 is known by its first bytes. */
+static bool begins_like_response(struct evbuffer *input)
+{
+	static const char expected[] = "HTTP/1.";
+	char front[sizeof(expected) - 1];
+	ssize_t got = evbuffer_copyout(input, front, sizeof(front));
+
+	return got <= 0 || memcmp(front, expected, (size_t)got) == 0;
 }
 
 enum head_status response_head_read(struct response_head *head, struct evbuffer *input,
@@ -356,7 +448,8 @@ enum head_status response_head_read(struct response_head *head, struct evbuffer 
 {
 	size_t length = find_end(input, scanned);
 
-	if (is_over(length ? length : evbuffer_get_length(input), limits->head_bytes))
+	if (is_over(length ? length : evbuffer_get_length(input), limits->head_bytes) ||
+		!begins_like_response(input))
 		return HEAD_WRONG;
 	if (length == 0)
 		return HEAD_MORE;

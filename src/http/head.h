@@ -1,7 +1,9 @@
 /*
  * Reads one whole message head from the front of a buffer: waits until it is complete, checks every
- * byte, then lets libevhtp's htparser split it (docs/decisions/0001). Requests: front/client.
- * Responses: back/tunnel and tools. RFC 9112 §2 to §6.
+ * byte, and has libevhtp's htparser read the fields too (docs/decisions/0001): both have to agree.
+ * Requests: front/client. Responses: back/tunnel and tools. RFC 9112 §2 to §6, strictly: CRLF only,
+ * no obs-fold, one Host, no '#' in a target, at most 32 connection options (all of them are
+ * compared with each field). What comes of a head does not depend on the pieces in which it comes.
  */
 #ifndef SO_HTTP_HEAD_H
 #define SO_HTTP_HEAD_H
@@ -18,7 +20,7 @@ struct evbuffer;
 
 struct head_limits {
 	size_t head_bytes;   /* the whole head, request line to empty line; 0: no limit */
-	size_t target_bytes; /* 0: no limit */
+	size_t target_bytes; /* 0: no limit; the method may have 53 bytes beside it */
 	size_t fields;	     /* number of field lines; 0: no limit */
 };
 
@@ -26,7 +28,8 @@ enum head_status {
 	HEAD_MORE, /* not complete: nothing was taken from the buffer (leading empty lines excepted,
 		      RFC 9112 §2.2) */
 	HEAD_READY, /* taken from the buffer */
-	HEAD_WRONG, /* ret_error says why; the buffer is in an undefined place: answer and close */
+	HEAD_WRONG, /* ret_error says why, as soon as it is sure: a wrong request line is not kept
+		       waiting for the rest. The buffer is in an undefined place: answer, close */
 };
 
 struct request_head {
@@ -35,7 +38,8 @@ struct request_head {
 	char *method;  /* NUL-terminated, as received, case kept */
 	char *target;  /* NUL-terminated, exactly as received */
 	char *forward; /* the target in the form to send on: origin-form or "*"; absolute-form loses
-			  scheme and authority, else == target */
+			  scheme and authority (RFC 9112 §3.2.4: OPTIONS of a bare authority becomes
+			  "*"), else == target */
 	char *path; /* percent-decoded and slash-merged path, for routing only; "*" for OPTIONS *;
 		       never has a NUL inside (%00 is 400) */
 	char *host; /* the authority that counts: absolute-form's, else Host's; "" when HTTP/1.0

@@ -7,8 +7,9 @@
 #include "base/memory.h"
 
 enum {
-	/* htparser fails at longer names and values; ours may be as long as the whole head. */
-	HTPARSER_TOKEN_MOST = 8000,
+	/* htparser fails at names and values of 8,192 bytes and more, trailing blanks included;
+	   ours may be as long as the whole head. A line's length bounds both. */
+	HTPARSER_LINE_MOST = 8191,
 };
 
 bool split_is_token(const char *text, size_t length)
@@ -37,18 +38,22 @@ bool split_is_value(const char *text, size_t length)
 	return true;
 }
 
-/* "Name: value", without CRLF. A line that begins with a blank is obs-fold: no token, refused. */
-static bool add_line(struct fields *fields, const char *line, size_t length)
+/*
+ * "Name: value", without CRLF. A line that begins with a blank is obs-fold: no token, refused.
+ * Blanks before the value become spaces: htparser takes a tab for a part of it and then fails at
+ * "Content-Length:<tab>5".
+ */
+static bool add_line(struct fields *fields, char *line, size_t length)
 {
-	const char *colon = memchr(line, ':', length);
-	const char *value;
-	const char *end = line + length;
+	char *colon = memchr(line, ':', length);
+	char *value;
+	char *end = line + length;
 
 	if (!colon || !split_is_token(line, (size_t)(colon - line)))
 		return false;
 	value = colon + 1;
 	while (value < end && (*value == ' ' || *value == '\t'))
-		value++;
+		*value++ = ' ';
 	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
 		end--;
 	if (!split_is_value(value, (size_t)(end - value)))
@@ -111,19 +116,11 @@ static int on_complete(htparser *parser)
 	return 1; /* no further: bodies are not its business */
 }
 
-static bool has_long_token(const struct fields *fields)
-{
-	for (size_t i = 0; i < fields->count; i++) {
-		if (fields->items[i].name_length > HTPARSER_TOKEN_MOST ||
-			fields->items[i].value_length > HTPARSER_TOKEN_MOST)
-			return true;
-	}
-	return false;
-}
-
-/* One parser for the process: heads come whole, so nothing is kept between calls. Its request line
- * is a fixed one: methods that it does not know,
- * "*" and absolute-form are settled by head.c. */
+/*
+ * One parser for the process: heads come whole, so nothing is kept between calls. Its request line
+ * is a fixed one: head.c has settled the real one, and methods that htparser does not know, "*" and
+ * absolute-form would stop it.
+ */
 static bool second_reader_agrees(const struct fields *fields, const char *lines, size_t length)
 {
 	static const char request_line[] = "GET / HTTP/1.1\r\n";
@@ -132,8 +129,6 @@ static bool second_reader_agrees(const struct fields *fields, const char *lines,
 	static htparser *parser;
 	struct second_reader reader = {.fields = fields, .agrees = true};
 
-	if (has_long_token(fields))
-		return true;
 	if (!parser)
 		parser = htparser_new();
 	if (!parser)
@@ -148,26 +143,30 @@ static bool second_reader_agrees(const struct fields *fields, const char *lines,
 	       reader.values == fields->count;
 }
 
-enum http_error split_fields(
-	struct fields *ret_fields, const char *lines, size_t length, size_t most)
+enum http_error split_fields(struct fields *ret_fields, char *lines, size_t length, size_t most)
 {
-	const char *at = lines;
-	const char *end = lines + length;
+	char *at = lines;
+	char *end = lines + length;
+	size_t longest = 0;
 
 	for (;;) {
-		const char *line_end = memchr(at, '\n', (size_t)(end - at));
+		char *line_end = memchr(at, '\n', (size_t)(end - at));
+		size_t line_length;
 
 		if (!line_end || line_end == at || line_end[-1] != '\r')
 			return HTTP_ERROR_BAD_REQUEST;
-		if (line_end - at == 1)
+		line_length = (size_t)(line_end - at - 1);
+		if (line_length == 0)
 			break;
 		if (most > 0 && ret_fields->count == most)
 			return HTTP_ERROR_HEAD_TOO_LARGE;
-		if (!add_line(ret_fields, at, (size_t)(line_end - at - 1)))
+		if (!add_line(ret_fields, at, line_length))
 			return HTTP_ERROR_BAD_REQUEST;
+		if (line_length > longest)
+			longest = line_length;
 		at = line_end + 1;
 	}
-	if (!second_reader_agrees(ret_fields, lines, length))
+	if (longest <= HTPARSER_LINE_MOST && !second_reader_agrees(ret_fields, lines, length))
 		return HTTP_ERROR_BAD_REQUEST;
 	return HTTP_ERROR_NONE;
 }

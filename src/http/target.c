@@ -22,8 +22,8 @@ bool target_path(const char *target, size_t length, char *path)
 		char byte = target[i];
 
 		if (byte == '%') {
-			int high = i + 2 < length + 0 ? hex_value(target[i + 1]) : -1;
-			int low = i + 2 < length + 0 ? hex_value(target[i + 2]) : -1;
+			int high = i + 2 < length ? hex_value(target[i + 1]) : -1;
+			int low = i + 2 < length ? hex_value(target[i + 2]) : -1;
 
 			if (high < 0 || low < 0 || (high == 0 && low == 0))
 				return false;
@@ -38,16 +38,21 @@ bool target_path(const char *target, size_t length, char *path)
 	return true;
 }
 
+static bool begins_with(const char *target, size_t length, const char *scheme)
+{
+	return length >= strlen(scheme) && strncasecmp(target, scheme, strlen(scheme)) == 0;
+}
+
 bool target_split_absolute(const char *target, size_t length, size_t *ret_authority,
 	size_t *ret_authority_length, size_t *ret_rest)
 {
 	size_t start;
 	size_t end;
 
-	if (length > 7 && strncasecmp(target, "http://", 7) == 0)
-		start = 7;
-	else if (length > 8 && strncasecmp(target, "https://", 8) == 0)
-		start = 8;
+	if (begins_with(target, length, "http://"))
+		start = strlen("http://");
+	else if (begins_with(target, length, "https://"))
+		start = strlen("https://");
 	else
 		return false;
 	end = start;
@@ -57,7 +62,7 @@ bool target_split_absolute(const char *target, size_t length, size_t *ret_author
 		end++;
 	}
 	if (end == start || target[start] == ':')
-		return false;
+		return false; /* no host */
 	*ret_authority = start;
 	*ret_authority_length = end - start;
 	*ret_rest = end;
