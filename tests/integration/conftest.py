@@ -4,10 +4,12 @@ import contextlib
 import os
 
 import pytest
-from programs import Proxy, Sim
-from wire import Wire
 
+# before they are imported, so that their assertions show values
 pytest.register_assert_rewrite("programs", "wire")
+
+from programs import Proxy, Sim  # noqa: E402
+from wire import Wire  # noqa: E402
 
 
 @pytest.fixture
