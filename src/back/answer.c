@@ -1,7 +1,6 @@
 #include "back/answer.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include <event2/http.h>
 #include <event2/http_struct.h>
@@ -50,17 +49,6 @@ static bool read_fields(const struct evkeyvalq *headers, struct fields *fields)
 	return true;
 }
 
-/* evhttp reads the body by rules of its own: where they could differ from ours the answer is
- * refused. It knows no coding but this one word. */
-static bool is_plain_chunked(const struct fields *fields)
-{
-	const struct field *field = fields_find(fields, "Transfer-Encoding");
-
-	return fields_count_of(fields, "Transfer-Encoding") == 1 &&
-	       field->value_length == strlen("chunked") &&
-	       strncasecmp(field->value, "chunked", field->value_length) == 0;
-}
-
 bool answer_read_head(struct evhttp_request *request, const char *method, struct fields *fields,
 	struct exchange_head *ret_head)
 {
@@ -73,8 +61,6 @@ bool answer_read_head(struct evhttp_request *request, const char *method, struct
 		return false;
 	if (!read_fields(evhttp_request_get_input_headers(request), fields) ||
 		!framing_of_response(fields, request->minor, status, method, &framing))
-		return false;
-	if (framing.kind == FRAMING_CHUNKED && !is_plain_chunked(fields))
 		return false;
 	*ret_head = (struct exchange_head){
 		.status = status,

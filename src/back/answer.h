@@ -15,8 +15,8 @@
 struct evhttp_request;
 
 /* A final answer to `method`. `fields` is empty at first and then holds slices of what evhttp owns;
- * the caller finishes it either way. false: malformed, a 1xx, or framed in a way that evhttp would
- * read otherwise. */
+ * the caller finishes it either way. false: malformed or a 1xx. What is taken evhttp reads alike:
+ * its own check refuses every length and coding in doubt too. */
 MUST_CHECK bool answer_read_head(struct evhttp_request *request, const char *method,
 	struct fields *fields, struct exchange_head *ret_head);
 /* After this answer the connection may be used again (RFC 9112 §9.3). */

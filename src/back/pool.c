@@ -32,6 +32,7 @@ enum {
 	HEAD_BYTES_MOST = 64 * 1024,
 	/* A socket event moves at most 16 KiB otherwise, which is slow for bodies of megabytes. */
 	MOVED_AT_ONCE_BYTES = 256 * 1024,
+	READ_MORE_BYTES = 64 * 1024,
 	SECOND_US = 1000 * 1000,
 };
 
@@ -43,6 +44,8 @@ struct connection {
 	const struct connection_watch *watch; /* NULL: nobody */
 	void *watch_arg;
 	int64_t idle_since_us;
+	bool is_reading_more;
+	bool is_broken; /* a read failed; the next one would only see an EOF */
 	bool is_discarded;
 };
 
@@ -101,13 +104,19 @@ static void arm_idle_timer(struct pool *pool)
 	event_add(pool->idle_timer, &delay);
 }
 
-void pool_sweep(struct pool *pool)
+/* Those that became idle at `until_us` or before. */
+static void close_idle(struct pool *pool, int64_t until_us)
 {
 	struct connection *oldest;
 
 	while ((oldest = LIST_FIRST(&pool->idle, struct connection, in_idle)) &&
-		ticker_now_us() - oldest->idle_since_us >= POOL_IDLE_US)
+		oldest->idle_since_us <= until_us)
 		pool_discard(oldest);
+}
+
+void pool_sweep(struct pool *pool)
+{
+	close_idle(pool, ticker_now_us() - POOL_IDLE_US);
 	arm_idle_timer(pool);
 }
 
@@ -149,8 +158,7 @@ void pool_destroy(struct pool *pool)
 {
 	if (!pool)
 		return;
-	while (!list_is_empty(&pool->idle))
-		pool_discard(LIST_FIRST(&pool->idle, struct connection, in_idle));
+	close_idle(pool, INT64_MAX);
 	graveyard_run(pool->graveyard);
 	assert(list_is_empty(&pool->all) && pool->open_count == 0);
 	resolver_destroy(pool->resolver);
@@ -236,13 +244,45 @@ static void on_output(struct evbuffer *buffer, const struct evbuffer_cb_info *in
 			evbuffer_get_length(buffer));
 }
 
+bool pool_read_more(int fd, struct evbuffer *input)
+{
+	struct evbuffer_iovec space;
+	bool is_sound = true;
+	ssize_t got;
+
+	evbuffer_unfreeze(input, 0);
+	if (evbuffer_reserve_space(input, READ_MORE_BYTES, &space, 1) == 1) {
+		got = recv(fd, space.iov_base, space.iov_len, MSG_DONTWAIT);
+		is_sound = got >= 0 || errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+		space.iov_len = got > 0 ? (size_t)got : 0;
+		evbuffer_commit_space(input, &space, 1);
+	}
+	evbuffer_freeze(input, 0);
+	return is_sound;
+}
+
 static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
 {
 	struct connection *connection = arg;
 
+	/* What it adds calls this again. */
+	if (info->n_added >= POOL_FULL_READ_BYTES && !connection->is_reading_more &&
+		connection->watch) {
+		connection->is_reading_more = true;
+		if (!pool_read_more(
+			    bufferevent_getfd(evhttp_connection_get_bufferevent(connection->evcon)),
+			    buffer))
+			connection->is_broken = true;
+		connection->is_reading_more = false;
+	}
 	if (connection->watch)
 		connection->watch->on_input(
 			connection->watch_arg, info->n_added, evbuffer_get_length(buffer));
+}
+
+bool connection_is_broken(const struct connection *connection)
+{
+	return connection->is_broken;
 }
 
 /* evhttp calls this for every close of a connected socket; those of a request come by its own
@@ -363,7 +403,7 @@ void pool_return(struct connection *connection)
 	connection->idle_since_us = ticker_now_us();
 	list_append(&pool->idle, &connection->in_idle);
 	if (++pool->idle_count > POOL_IDLE_MOST)
-		pool_discard(LIST_FIRST(&pool->idle, struct connection, in_idle));
+		pool_discard(CONTAINER_OF(pool->idle.next, struct connection, in_idle));
 	arm_idle_timer(pool);
 }
 

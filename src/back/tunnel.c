@@ -1,11 +1,9 @@
 #include "back/tunnel.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -26,9 +24,6 @@ enum {
 	MOVED_AT_ONCE_BYTES = 256 * 1024,
 	/* Of a chunk; the rest of a longer one comes as the next piece. */
 	PIECE_BYTES_MOST = 256 * 1024,
-	/* libevent reads this much in an event; then there is often more. */
-	FULL_READ_BYTES = 4096,
-	TOP_UP_BYTES = 64 * 1024,
 	STATUS_CONTINUE = 100,
 	STATUS_SWITCHING = 101,
 	STATUS_FINAL_FIRST = 200,
@@ -232,30 +227,14 @@ static void read_body(struct tunnel *tunnel, struct evbuffer *input)
 	}
 }
 
-static void top_up(struct tunnel *tunnel, struct evbuffer *input)
-{
-	struct evbuffer_iovec space;
-	ssize_t got;
-
-	evbuffer_unfreeze(input, 0);
-	if (evbuffer_reserve_space(input, TOP_UP_BYTES, &space, 1) == 1) {
-		got = recv(bufferevent_getfd(tunnel->bev), space.iov_base, space.iov_len,
-			MSG_DONTWAIT);
-		if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-			tunnel->is_read_broken = true;
-		space.iov_len = got > 0 ? (size_t)got : 0;
-		evbuffer_commit_space(input, &space, 1);
-	}
-	evbuffer_freeze(input, 0);
-}
-
 static void on_readable(struct bufferevent *bev, void *arg)
 {
 	struct tunnel *tunnel = arg;
 	struct evbuffer *input = bufferevent_get_input(bev);
 
-	if (evbuffer_get_length(input) >= FULL_READ_BYTES)
-		top_up(tunnel, input);
+	if (evbuffer_get_length(input) >= POOL_FULL_READ_BYTES &&
+		!pool_read_more(bufferevent_getfd(bev), input))
+		tunnel->is_read_broken = true;
 	while (tunnel->phase == PHASE_HEAD && !tunnel->is_over) {
 		if (!read_head(tunnel, input))
 			return;
