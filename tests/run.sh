@@ -9,13 +9,15 @@ SELF=tests/run.sh
 
 # --- what can be set ---------------------------------------------------------------------------------------------------
 # These must exist; another suite that is missing is only mentioned.
-REQUIRED_SUITES="lint unit fuzz"
+REQUIRED_SUITES="lint unit loop fuzz integration"
 # 1: figures below the thresholds fail the step `coverage`.
 COVERAGE_ENFORCE=${COVERAGE_ENFORCE:-0}
 CORE_BRANCHES_PERCENT=95
 SRC_LINES_PERCENT=85
 # two cores
 JOBS=2
+# all steps together; what is not done by then has failed
+TOTAL_SECONDS=1740
 # lines of a failing step's log that are shown
 TAIL_LINES=60
 
@@ -55,7 +57,7 @@ export LC_ALL=C.UTF-8
 export PYTHONDONTWRITEBYTECODE=1
 export MALLOC_PERTURB_=165
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:strict_string_checks=1:detect_stack_use_after_return=1
-export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
+export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
 # --- the steps: do_STEP runs in a shell of its own, below a time limit, with its output in the log -----------------------
@@ -198,13 +200,10 @@ do_coverage()
 		awk "BEGIN { exit !($branches >= $CORE_BRANCHES_PERCENT && $lines >= $SRC_LINES_PERCENT) }"
 }
 
+# On the tree of deploy/run.sh: what is measured is what is run.
 do_bench()
 {
-	if [ -x bench/run.sh ]; then
-		bench/run.sh --smoke
-	else
-		sh bench/run.sh --smoke
-	fi
+	BENCH_BUILD=$PWD/build sh bench/run.sh --smoke --out "$PWD/build/bench-smoke"
 }
 
 # do_step NAME: the names that follow a pattern, and those with a function of their own
@@ -387,6 +386,13 @@ main()
 	for name in $names; do
 		echo "$wanted" | grep -qx -e "$name" || continue
 		budget=$(echo "$STEPS" | awk -v name="$name" '$1 == name { print $2 }')
+		left=$((begun + TOTAL_SECONDS - $(date +%s)))
+		if [ "$left" -le 0 ]; then
+			echo "FAIL  $name: all steps together took over $TOTAL_SECONDS s"
+			failed=$((failed + 1))
+			continue
+		fi
+		[ "$budget" -le "$left" ] || budget=$left
 		if ! run_step "$name" "$budget"; then
 			broken="$broken $name"
 			case $name in
