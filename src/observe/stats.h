@@ -17,10 +17,10 @@ struct stats {
 	struct histogram latency_us; /* of jobs that ended in success: errors would dilute it */
 	struct histogram latency_warm_us;
 	struct histogram latency_cold_us;
-	struct histogram load_us; /* of cold jobs whose answer told it */
+	struct histogram load_us; /* of these loads, where the answer told it */
 	uint64_t warm;		  /* of jobs that ended in success, as cold */
 	uint64_t cold;
-	/* jobs that waited for a load, however they ended; two that share one load count as two */
+	/* record.is_load: loads that jobs waited for, one that several shared once */
 	uint64_t model_loads;
 };
 
