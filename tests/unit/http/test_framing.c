@@ -99,8 +99,7 @@ static void test_codings_that_hide_from_one_of_two_readers(void **state)
 		"Transfer-Encoding: 'chunked'\r\n",
 		"Transfer-Encoding: chun ked\r\n",
 		"Transfer-Encoding: chunked\x0b\r\n",
-		"Transfer-Encoding: \x0b"
-		"chunked\r\n",
+		"Transfer-Encoding: \013chunked\r\n",
 		"Transfer-Encoding : chunked\r\n",
 		"Transfer-Encoding\t: chunked\r\n",
 		" Transfer-Encoding: chunked\r\n",
