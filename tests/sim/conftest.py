@@ -16,6 +16,14 @@ START_DEADLINE_S = 20
 POLL_S = 0.005
 
 
+def program():
+    """The simulation's path; the test is skipped where there is none."""
+    path = os.environ.get("OLLAMA_SIM")
+    if not path:
+        pytest.skip("OLLAMA_SIM is not set")
+    return path
+
+
 class Ollama:
     """One server under test."""
 
@@ -41,11 +49,8 @@ class Sim(Ollama):
     """The simulation, with its own endpoints."""
 
     def __init__(self, arguments=()):
-        program = os.environ.get("OLLAMA_SIM")
-        if not program:
-            pytest.skip("OLLAMA_SIM is not set")
         self.process = subprocess.Popen(
-            [program, "--listen", "127.0.0.1:0", *arguments], stderr=subprocess.PIPE, text=True
+            [program(), "--listen", "127.0.0.1:0", *arguments], stderr=subprocess.PIPE, text=True
         )
         line = self.process.stderr.readline()
         match = re.fullmatch(r"listening on (.+):(\d+)\n", line)
