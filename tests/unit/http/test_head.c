@@ -173,7 +173,8 @@ static void test_a_part_of_a_head_stays_in_the_buffer(void **state)
 {
 	static const char *const parts[] = {"G", "GET / HTTP/1.1", "GET / HTTP/1.1\r",
 		"GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a\r\n",
-		"GET / HTTP/1.1\r\nHost: a\r\n\r", "\r", "GET / HTTP/1.1\r\nBro ken"};
+		"GET / HTTP/1.1\r\nHost: a\r\n\r", "\r", "GET / HTTP/1.1\r\nBro ken",
+		"GET / HTTP/1.1\r\nHost: a\r\n\r\r\n"};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
 		struct outcome_of_head outcome = read_text(parts[i]);

@@ -141,6 +141,19 @@ static void test_a_head_without_end_is_refused_at_the_limit(void **state)
 	free(text.bytes);
 }
 
+/* Whoever sends slowly is told of the line before the head is too large. */
+static void test_a_wrong_line_goes_before_a_head_that_is_too_large(void **state)
+{
+	static const struct head_limits limits = {.head_bytes = 1000, .target_bytes = 100};
+	struct text text = text_new("GET  / HTTP/1.1\r\nHost: a\r\n");
+
+	text_fill(&text, 'x', 1000);
+	assert_read(&text, &limits, HEAD_WRONG, HTTP_ERROR_BAD_REQUEST);
+	text_add(&text, ": y\r\n\r\n");
+	assert_read(&text, &limits, HEAD_WRONG, HTTP_ERROR_BAD_REQUEST);
+	free(text.bytes);
+}
+
 static void test_there_may_be_as_many_fields_as_the_limit_and_no_more(void **state)
 {
 	static const struct head_limits limits = {.fields = 10};
@@ -262,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_a_head_may_be_as_large_as_the_limit_and_no_larger),
 		cmocka_unit_test(test_what_follows_a_head_does_not_count),
 		cmocka_unit_test(test_a_head_without_end_is_refused_at_the_limit),
+		cmocka_unit_test(test_a_wrong_line_goes_before_a_head_that_is_too_large),
 		cmocka_unit_test(test_there_may_be_as_many_fields_as_the_limit_and_no_more),
 		cmocka_unit_test(test_20000_fields_are_read_where_there_is_no_limit),
 		cmocka_unit_test(test_fields_are_as_long_as_they_like),
