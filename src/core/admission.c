@@ -47,7 +47,8 @@ enum outcome admission_at_queue(const struct admission *admission)
 {
 	/* It came in before the drain began: "waiting jobs are still served" counts it as waiting.
 	 */
-	if (admission->tally->queued >= (uint64_t)admission->settings->max_queue_size)
+	if (admission->tally->queued >=
+		(uint64_t)admission->settings->max_queue_size + admission->startable)
 		return OUTCOME_QUEUE_FULL;
 	return OUTCOME_NONE;
 }

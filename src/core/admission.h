@@ -18,6 +18,8 @@ struct admission {
 	const struct settings *settings;
 	const struct tally *tally;
 	uint64_t bodies_bytes; /* of all kept bodies together */
+	uint64_t startable; /* waiting jobs that the scheduler will start in this turn's tail: their
+			       places count as free */
 	bool draining;
 };
 

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 
-enum { RANDOM_BYTES = 16, OWN_ID_MOST = RECORD_ID_BYTES - 1 };
+enum { RANDOM_BYTES = 16, RANDOM_STOCK = 64, OWN_ID_MOST = RECORD_ID_BYTES - 1 };
 
 char *identity_project(const char *header, size_t length, const char *client_ip)
 {
@@ -40,20 +40,34 @@ static bool is_sane_id(const char *header, size_t length)
 	return true;
 }
 
+/* One system call for many ids. */
+static const unsigned char *next_random(void)
+{
+	static unsigned char stock[RANDOM_BYTES * RANDOM_STOCK];
+	static size_t used = sizeof(stock);
+
+	if (used == sizeof(stock)) {
+		evutil_secure_rng_get_bytes(stock, sizeof(stock));
+		used = 0;
+	}
+	used += RANDOM_BYTES;
+	return stock + used - RANDOM_BYTES;
+}
+
 void identity_request_id(const char *header, size_t length, char ret_id[RECORD_ID_BYTES])
 {
 	static const char digits[] = "0123456789abcdef";
-	unsigned char random[RANDOM_BYTES];
+	const unsigned char *random;
 
 	if (is_sane_id(header, length)) {
 		memcpy(ret_id, header, length);
 		ret_id[length] = '\0';
 		return;
 	}
-	evutil_secure_rng_get_bytes(random, sizeof(random));
-	for (size_t i = 0; i < sizeof(random); i++) {
+	random = next_random();
+	for (size_t i = 0; i < RANDOM_BYTES; i++) {
 		ret_id[2 * i] = digits[random[i] >> 4];
 		ret_id[2 * i + 1] = digits[random[i] & 0x0f];
 	}
-	ret_id[2 * sizeof(random)] = '\0';
+	ret_id[2 * RANDOM_BYTES] = '\0';
 }

@@ -24,6 +24,14 @@ void scheduler_destroy(struct scheduler *scheduler)
 	free(scheduler);
 }
 
+uint64_t scheduler_free_slots(
+	const struct scheduler *scheduler, const struct settings *settings, uint64_t in_progress)
+{
+	uint64_t most = (uint64_t)settings->max_concurrent;
+
+	return in_progress < most ? most - in_progress : 0;
+}
+
 struct scheduler_answer scheduler_next(
 	struct scheduler *scheduler, const struct scheduler_view *view)
 {
@@ -31,7 +39,7 @@ struct scheduler_answer scheduler_next(
 
 	if (view->paused || !view->upstream_usable)
 		return nothing;
-	if (view->in_progress >= (uint64_t)view->settings->max_concurrent)
+	if (scheduler_free_slots(scheduler, view->settings, view->in_progress) == 0)
 		return nothing;
 	for (size_t i = 0; i < ring_count(view->ring); i++) {
 		struct job *job = ring_at(view->ring, i);

@@ -43,6 +43,9 @@ struct scheduler_answer scheduler_next(
 /* A job that Ollama had begun to answer holds its slot no longer; `held_us` since its dispatch.
  * Refused and broken sendings say nothing of how long a job takes and are not told. */
 void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, int64_t held_us);
+/* How many jobs more may hold a slot now, when the gates are open. */
+uint64_t scheduler_free_slots(
+	const struct scheduler *scheduler, const struct settings *settings, uint64_t in_progress);
 /* Mean time that a job holds its slot, 0: none has ended yet (for Retry-After). */
 int64_t scheduler_service_us(const struct scheduler *scheduler);
 

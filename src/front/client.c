@@ -134,6 +134,7 @@ static void forget_request(struct client *client)
 {
 	request_head_finish(&client->head);
 	client->has_head = false;
+	client->has_served = true;
 	client->body_paused = false;
 	client->continue_owed = false;
 	client->wants_room = false;

@@ -57,6 +57,8 @@ struct client {
 	const struct client_user *user; /* NULL: nobody, or the answer delivers itself */
 	void *user_arg;
 	bool has_head;	 /* head stands */
+	bool has_served; /* a request was answered: an idle connection may be closed without a word
+			  */
 	bool in_handler; /* on_request or another event of ours is on the stack */
 	bool body_paused;
 	bool body_lost;	    /* malformed or too slow: where it ends cannot be known */

@@ -125,7 +125,9 @@ void clients_close_idle(struct clients *clients)
 	{
 		struct client *client = CONTAINER_OF(node, struct client, link);
 
-		if (client->state == CLIENT_HEAD && !client->head_started_us)
+		/* A new connection's first request may lie unread in the socket: it gets its 503.
+		 */
+		if (client->state == CLIENT_HEAD && !client->head_started_us && client->has_served)
 			client_close(client, OUTCOME_NONE);
 	}
 }

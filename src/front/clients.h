@@ -54,7 +54,8 @@ void clients_add(
 	struct clients *clients, struct bufferevent *connection, const struct sockaddr *address);
 /* Writes what was added in this turn. true: something is left that needs another turn at once. */
 bool clients_flush(struct clients *clients);
-/* Drain: idle connections are closed, the others after their present answer. */
+/* Drain: connections that are idle between two requests are closed, the others after their next
+ * answer. */
 void clients_close_idle(struct clients *clients);
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/pieces.h"
 #include "base/ticker.h"
 #include "config/settings.h"
+#include "core/identity.h"
 #include "core/residency.h"
 #include "core/route.h"
 #include "front/client.h"
@@ -422,6 +423,7 @@ void passes_refuse(struct passes *passes, struct client *client, const struct ro
 	} else {
 		record.arrived_us = ticker_now_us();
 		record.operation = OPERATION_OTHER;
+		identity_request_id(NULL, 0, record.request_id);
 		strncpy(record.client_ip, client_ip(client), sizeof(record.client_ip) - 1);
 	}
 	pass = create_pass(passes, client, route, &record);

@@ -6,6 +6,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "back/probe.h"
 #include "base/graveyard.h"
 #include "base/memory.h"
 #include "base/pieces.h"
@@ -73,6 +74,10 @@ struct admission relay_admission(const struct relay *relay, const struct setting
 		.settings = settings,
 		.tally = relay->parts.tally,
 		.bodies_bytes = relay->bodies_bytes,
+		.startable = probe_is_usable(relay->parts.probe)
+				     ? scheduler_free_slots(relay->parts.scheduler, settings,
+					       relay->parts.tally->in_progress)
+				     : 0,
 		.draining = relay->draining,
 	};
 }

@@ -144,6 +144,27 @@ class Program:
         assert not found, f"{self.name} said {found.group(0)!r}:\n{self.all_stderr()}"
 
 
+class Memory:
+    """How much more a program holds than when this was made. A sanitizer keeps freed memory, so it gets more."""
+
+    ALLOWED_KIB = 8 * 1024
+    SANITIZED_KIB = 512 * 1024
+
+    def __init__(self, program):
+        self.pid = program.pid
+        sanitized = "libasan" in pathlib.Path(f"/proc/{self.pid}/maps").read_text()
+        self.allowed = self.SANITIZED_KIB if sanitized else self.ALLOWED_KIB
+        self.before = self.resident_kib()
+
+    def resident_kib(self):
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1))
+
+    def check(self):
+        more = self.resident_kib() - self.before
+        assert more < self.allowed, f"{more} KiB more"
+
+
 class Sim(Program):
     """The simulated Ollama (subprojects/ollama-sim)."""
 

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from boxes import ENDLESS, QUICK, chat, talker
+from boxes import ENDLESS, chat, talker
 from wire import Wire, request
 
 # From the client's FIN or RST to the moment in which the simulated Ollama has lost the connection.
@@ -48,7 +48,7 @@ def test_client_leaves_while_queued(sim, proxy, wire, how):
     server.wait_for(lambda stats: stats["cancelled"] == 1 and stats["queued"] == 0)
     running.close()
     server.wait_for(lambda stats: stats["cancelled"] == 2)
-    assert "left" not in sim.state()["requests_by_id"]
+    assert "left" not in sim.state()["request_ids"]
 
 
 @pytest.mark.parametrize("how", ["fin", "rst"])
@@ -163,19 +163,19 @@ def test_counters_add_up_after_a_thousand_requests_with_early_leavers(proxy):
         thread.join()
     stats = server.wait_idle(20)
     server.check_counters(stats)
-    assert stats["completed"] > 100
+    assert stats["completed"] > 20
     assert stats["cancelled"] > 100
     ended = sum(stats[key] for key in ("completed", "failed", "rejected", "timeout", "cancelled"))
     jobs = [line for line in server.wait_log(ended) if line["operation"] == "chat"]
     assert len(jobs) == ended
 
 
-@pytest.mark.sim(config=QUICK)
+@pytest.mark.sim(config=talker(2000000, 0))
 def test_a_client_that_leaves_while_flushing_is_completed(proxy, wire):
     server = proxy()
     connection = wire(server.url, receive_buffer=4096)
     # an answer that Ollama has finished but the kernel's buffers do not take whole
-    connection.send(request("POST", "/api/generate", b'{"model":"m","prompt":"x","stream":false,"options":{"num_predict":400000}}'))
+    connection.send(request("POST", "/api/generate", b'{"model":"m","prompt":"x","stream":false}'))
     server.wait_for(lambda stats: stats["flushing"] == 1, timeout=20)
     connection.close()
     server.wait_for(lambda stats: stats["completed"] == 1 and stats["flushing"] == 0)

@@ -133,4 +133,4 @@ def test_a_log_that_cannot_be_written_stalls_nothing(proxy, wire, tmp_path):
         connection = wire(server.url)
         connection.send(chat())
         assert connection.read_answer().status == 200
-    assert server.stats()["log_dropped"] == 20
+    assert server.stats()["request_log_dropped"] == 20

@@ -28,7 +28,7 @@ def test_killing_ollama_while_jobs_wait_and_are_sent_loses_none(sim, proxy):
     for thread in threads:
         thread.start()
     server.wait_for(lambda stats: stats["in_progress"] == 3 and stats["queued"] == 20)
-    sim.wait_for(lambda state: sum(state["requests_by_id"].get(f"job-{n}", 0) for n in range(23)) == 3)
+    sim.wait_for(lambda state: sum(state["request_ids"].get(f"job-{n}", 0) for n in range(23)) == 3)
     sim.kill()
     server.wait_for(lambda stats: stats["in_progress"] == 0 and stats["queued"] == 23)
     sim.restart()
@@ -42,7 +42,7 @@ def test_killing_ollama_while_jobs_wait_and_are_sent_loses_none(sim, proxy):
     assert sum(line["attempts"] == 2 for line in lines) == 3
     assert all(line["attempts"] <= 2 for line in lines)
     # after the restart each ran once
-    assert {sim.state()["requests_by_id"][f"job-{n}"] for n in range(23)} == {1}
+    assert {sim.state()["request_ids"][f"job-{n}"] for n in range(23)} == {1}
 
 
 @pytest.mark.sim(config=QUICK)

@@ -132,6 +132,17 @@ static void test_queue_is_full_when_max_queue_size_wait(void **state)
 	assert_int_equal(admission_at_queue(&admission), OUTCOME_QUEUE_FULL);
 }
 
+/* Three that come in one turn to an idle proxy with one slot and two places all get in: one starts
+ * in the turn's tail. */
+static void test_jobs_that_start_in_this_turn_take_no_place_from_others(void **state)
+{
+	admission.startable = 1;
+	tally.queued = 50;
+	assert_int_equal(admission_at_queue(&admission), OUTCOME_NONE);
+	tally.queued = 51;
+	assert_int_equal(admission_at_queue(&admission), OUTCOME_QUEUE_FULL);
+}
+
 static int retry_after(uint64_t queued, uint64_t in_progress, int64_t service_us)
 {
 	tally.queued = queued;
@@ -201,6 +212,7 @@ int main(void)
 		ADMISSION_TEST(test_zero_is_no_limit),
 		ADMISSION_TEST(test_announced_length_does_not_wrap_the_total),
 		ADMISSION_TEST(test_draining_refuses_whoever_comes_but_not_whoever_is_reading),
+		ADMISSION_TEST(test_jobs_that_start_in_this_turn_take_no_place_from_others),
 		ADMISSION_TEST(test_queue_is_full_when_max_queue_size_wait),
 		ADMISSION_TEST(test_retry_after_is_half_the_time_the_queue_takes),
 		ADMISSION_TEST(test_retry_after_without_a_measured_time_takes_a_second_a_job),
