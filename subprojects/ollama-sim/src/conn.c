@@ -130,7 +130,8 @@ static void after_flush(struct conn *conn)
 		begin_linger(conn);
 		return;
 	}
-	bytes_shrink(&conn->out, IDLE_BYTES);
+	if (conn->state == CONN_HEAD)
+		bytes_shrink(&conn->out, IDLE_BYTES);
 	if (conn->wants_drained && conn->user.on_drained != NULL) {
 		conn->wants_drained = false;
 		conn->user.on_drained(conn->user.arg);
@@ -322,7 +323,8 @@ static void advance(struct conn *conn)
 		}
 	}
 	conn->is_advancing = false;
-	bytes_shrink(&conn->in, IDLE_BYTES);
+	if (conn->state == CONN_HEAD)
+		bytes_shrink(&conn->in, IDLE_BYTES);
 }
 
 /* The end of the client's sending, or an error of the socket. */

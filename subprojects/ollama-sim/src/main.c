@@ -124,6 +124,17 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(arg);
 }
 
+/* A second SIGTERM while everything is being freed must not turn a clean end into a kill. */
+static void ignore_more_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
 static int run(struct sim *sim, const char *listen_address)
 {
 	struct event *terminate = evsignal_new(sim->loop, SIGTERM, on_signal, sim->loop);
@@ -136,6 +147,7 @@ static int run(struct sim *sim, const char *listen_address)
 		event_base_dispatch(sim->loop);
 		status = EXIT_SUCCESS;
 	}
+	ignore_more_signals();
 	server_finish(&sim->server);
 	event_free(terminate);
 	event_free(interrupt);

@@ -13,7 +13,6 @@
 #include "base/memory.h"
 #include "json/tap.h"
 #include "json/yajl_memory.h"
-
 /* Bytes of answers of Ollama 0.32.15. */
 #define GENERATE_TOKEN                                                                          \
 	"{\"model\":\"tiny\",\"created_at\":\"2026-11-23T22:26:39.376451188Z\",\"response\":\"" \
