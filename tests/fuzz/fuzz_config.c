@@ -1,6 +1,7 @@
 /*
- * Any bytes as a configuration file: libconfig and what reads its result. What was accepted is within
- * its row's limits and can be printed and read back; what was refused is explained on one line.
+ * Any bytes as a configuration file: libconfig and what reads its result. What was accepted is
+ * within its row's limits and can be printed and read back; what was refused is explained on one
+ * line.
  */
 #include <assert.h>
 #include <stdint.h>
