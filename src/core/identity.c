@@ -66,8 +66,8 @@ void identity_request_id(const char *header, size_t length, char ret_id[RECORD_I
 	}
 	random = next_random();
 	for (size_t i = 0; i < RANDOM_BYTES; i++) {
-		ret_id[2 * i] = digits[random[i] >> 4];
-		ret_id[2 * i + 1] = digits[random[i] & 0x0f];
+		*ret_id++ = digits[random[i] >> 4];
+		*ret_id++ = digits[random[i] & 0x0f];
 	}
-	ret_id[2 * RANDOM_BYTES] = '\0';
+	*ret_id = '\0';
 }
