@@ -25,16 +25,16 @@
 #include "core/scheduler.h"
 #include "front/client.h"
 #include "front/clients.h"
-#include "front/listener.h"
 #include "front/reply.h"
-#include "io/address.h"
+#include "io/systemd.h"
+#include "io/tls.h"
+#include "listeners.h"
 #include "observe/request_log.h"
 #include "observe/stats.h"
 #include "relay/pass.h"
 #include "relay/relay.h"
 
 enum {
-	LISTENERS_MOST = 64,
 	US_PER_MS = 1000,
 	US_PER_S = 1000 * 1000,
 	/* Descriptors that are not clients: listeners, log, epoll, signals, libraries; and each
@@ -44,8 +44,9 @@ enum {
 	LAST_WORDS_US = 500 * 1000,
 };
 
-/* SIGTERM, SIGINT: drain, then stop; SIGUSR1: reopen the log. */
-static const int handled_signals[] = {SIGTERM, SIGINT, SIGUSR1};
+/* SIGTERM, SIGINT: drain, then stop; SIGUSR1: reopen the log; SIGHUP: read the certificate again.
+ */
+static const int handled_signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
 
 /* How far the end is. */
 enum proxy_life { PROXY_SERVING, PROXY_DRAINING, PROXY_STOPPING };
@@ -62,11 +63,11 @@ struct proxy {
 	struct ring *ring;
 	struct scheduler *scheduler;
 	struct residency *residency;
+	struct tls_client *tls; /* of an https upstream; else NULL */
 	struct pool *pool;
 	struct probe *probe;
 	struct clients *clients;
-	struct listener *listeners[LISTENERS_MOST];
-	size_t listeners_count;
+	struct listeners *listeners; /* NULL while they are made */
 	struct passes *passes;
 	struct relay *relay;
 	struct request_log *log;
@@ -208,8 +209,8 @@ static void on_client_closed(void *arg)
 {
 	struct proxy *proxy = arg;
 
-	for (size_t i = 0; i < proxy->listeners_count; i++)
-		listener_resume(proxy->listeners[i]);
+	if (proxy->listeners)
+		listeners_resume(proxy->listeners);
 }
 
 /* Drain and end. */
@@ -230,6 +231,7 @@ static void begin_drain(struct proxy *proxy)
 	int64_t limit_ms = proxy->settings->drain_timeout_ms;
 
 	proxy->life = PROXY_DRAINING;
+	systemd_notify(SYSTEMD_STOPPING);
 	LOG(INFO, "draining: running and waiting jobs are served, new ones refused",
 		LOG_NUMBER("queued", proxy->tally.queued),
 		LOG_NUMBER("in_progress", proxy->tally.in_progress));
@@ -274,12 +276,21 @@ static bool has_ended(struct proxy *proxy)
 	return true;
 }
 
+static void reload(struct proxy *proxy)
+{
+	systemd_notify(SYSTEMD_RELOADING);
+	listeners_reload(proxy->listeners);
+	systemd_notify(SYSTEMD_READY);
+}
+
 static void on_signal(evutil_socket_t signal_number, short what, void *arg)
 {
 	struct proxy *proxy = arg;
 
 	if (signal_number == SIGUSR1)
 		request_log_reopen(proxy->log);
+	else if (signal_number == SIGHUP)
+		reload(proxy);
 	else if (proxy->life == PROXY_SERVING)
 		begin_drain(proxy);
 	else
@@ -391,27 +402,6 @@ static struct event_base *create_base(void)
 	return base;
 }
 
-static bool listen_on(struct proxy *proxy, const char *text, char **ret_error)
-{
-	struct address addresses[LISTENERS_MOST];
-	const char *wrong = NULL;
-	size_t count = address_parse_listen(text, addresses, LISTENERS_MOST, &wrong);
-
-	if (count == 0) {
-		*ret_error = mem_printf("--listen %s: %s", text, wrong);
-		return false;
-	}
-	for (size_t i = 0; i < count && proxy->listeners_count < LISTENERS_MOST; i++) {
-		struct listener *listener =
-			listener_create(proxy->base, proxy->clients, &addresses[i], ret_error);
-
-		if (!listener)
-			return false;
-		proxy->listeners[proxy->listeners_count++] = listener;
-	}
-	return true;
-}
-
 static void create_core(struct proxy *proxy)
 {
 	const struct settings *settings = proxy->settings;
@@ -457,12 +447,22 @@ static void create_carriers(struct proxy *proxy)
 	proxy->relay = relay_create(&relay, proxy->settings);
 }
 
-static void create_back(struct proxy *proxy)
+static bool create_back(struct proxy *proxy, char **ret_error)
 {
+	const struct settings *settings = proxy->settings;
 	struct probe_events events = {.on_change = on_probe_change, .arg = proxy};
 
-	proxy->pool = pool_create(proxy->base, proxy->graveyard, proxy->settings);
+	if (settings->upstream_is_tls) {
+		proxy->tls = tls_client_create(
+			settings->upstream_host, settings->upstream_ca, ret_error);
+		if (!proxy->tls)
+			return false;
+	}
+	proxy->pool = pool_create(proxy->base, proxy->graveyard, settings);
+	if (proxy->tls)
+		pool_set_tls(proxy->pool, proxy->tls);
 	proxy->probe = probe_create(proxy->base, proxy->pool, proxy->residency, &events);
+	return true;
 }
 
 static void create_front(struct proxy *proxy)
@@ -506,18 +506,19 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 	}
 	watch_signals(proxy);
 	create_core(proxy);
-	create_back(proxy);
+	if (!create_back(proxy, ret_error))
+		goto fail;
 	create_front(proxy);
 	create_carriers(proxy);
-	for (char **text = settings->listen; *text; text++) {
-		if (!listen_on(proxy, *text, ret_error))
-			goto fail;
-	}
-	for (size_t i = 0; i < proxy->listeners_count; i++)
-		fprintf(stderr, "listening on %s\n", listener_name(proxy->listeners[i]));
+	proxy->listeners = listeners_create(proxy->base, proxy->clients, settings, ret_error);
+	if (!proxy->listeners)
+		goto fail;
+	for (size_t i = 0; i < listeners_count(proxy->listeners); i++)
+		fprintf(stderr, "listening on %s\n", listeners_name(proxy->listeners, i));
+	systemd_notify(SYSTEMD_READY);
 	if (isatty(STDERR_FILENO))
 		proxy->banner = banner_create(proxy->pool, proxy->probe, proxy->residency, settings,
-			listener_name(proxy->listeners[0]));
+			listeners_name(proxy->listeners, 0), listeners_is_tls(proxy->listeners, 0));
 	return proxy;
 fail:
 	proxy_destroy(proxy);
@@ -529,14 +530,14 @@ void proxy_destroy(struct proxy *proxy)
 	if (!proxy)
 		return;
 	banner_destroy(proxy->banner);
-	for (size_t i = 0; i < proxy->listeners_count; i++)
-		listener_destroy(proxy->listeners[i]);
-	proxy->listeners_count = 0;
+	listeners_destroy(proxy->listeners);
+	proxy->listeners = NULL;
 	relay_destroy(proxy->relay);
 	passes_destroy(proxy->passes);
 	clients_destroy(proxy->clients);
 	probe_destroy(proxy->probe);
 	pool_destroy(proxy->pool);
+	tls_client_destroy(proxy->tls);
 	residency_destroy(proxy->residency);
 	scheduler_destroy(proxy->scheduler);
 	ring_destroy(proxy->ring);

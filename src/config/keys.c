@@ -46,16 +46,27 @@ static const char *const levels[] = {
 #define SIZE                                                                               \
 	.type = KEY_SIZE, .placeholder = "BYTES", .minimum = 1, .maximum = SIZE_MAX_BYTES, \
 	.zero_is_no_limit = true, .is_reloadable = true
+#define FILE_NAME .type = KEY_TEXT, .fallback = "", .placeholder = "FILE"
 #define COUNT .type = KEY_COUNT, .placeholder = "N", .is_reloadable = true
 
 const struct key keys[] = {
 	{FIELD(listen), .section = "Where", .type = KEY_ADDRESSES, .fallback = "127.0.0.1:8000",
 		.placeholder = "ADDR:PORT",
 		.help = "where clients connect; may be given several times; * is every address, "
-			"port 0 the kernel's choice"},
+			"port 0 the kernel's choice; https://ADDR:PORT speaks TLS, unix:PATH is a "
+			"local socket"},
 	{FIELD(upstream), .type = KEY_URL, .fallback = "http://127.0.0.1:11434",
 		.placeholder = "URL",
-		.help = "the Ollama to share: http://HOST[:PORT], port 11434 if none is given"},
+		.help = "the Ollama to share: http://HOST[:PORT], port 11434 if none is given, or "
+			"https://HOST[:PORT], port 443"},
+	{FIELD(upstream_ca), FILE_NAME, .fallback_shown = "the system's",
+		.help = "who may vouch for an https upstream: a PEM file"},
+	{FIELD(tls_certificate), FILE_NAME, .fallback_shown = "none", .is_reloadable = true,
+		.help = "for listeners with https://: a PEM file, the certificate and then its "
+			"chain; read again at SIGHUP"},
+	{FIELD(tls_key), FILE_NAME, .fallback_shown = "none", .is_reloadable = true,
+		.help = "the certificate's private key: a PEM file without a passphrase; read "
+			"again at SIGHUP"},
 	{FIELD(request_log), .type = KEY_TEXT, .fallback = "logs/requests.jsonl",
 		.placeholder = "FILE", .is_reloadable = true,
 		.help = "one JSON line for each request; - is standard output, an empty text none"},

@@ -13,13 +13,13 @@
 #include <stdint.h>
 
 /* symbol, unit of the field as people read it ("": none) */
-#define KEY_TYPES(X)                                                          \
-	X(DURATION, "seconds") /* int64_t milliseconds */                     \
-	X(SIZE, "bytes")       /* int64_t */                                  \
-	X(COUNT, "")	       /* int64_t */                                  \
-	X(TEXT, "")	       /* char * */                                   \
-	X(CHOICE, "")	       /* an enum; the choices in its order */        \
-	X(URL, "")	       /* char *, and upstream_host, upstream_port */ \
+#define KEY_TYPES(X)                                                           \
+	X(DURATION, "seconds") /* int64_t milliseconds */                      \
+	X(SIZE, "bytes")       /* int64_t */                                   \
+	X(COUNT, "")	       /* int64_t */                                   \
+	X(TEXT, "")	       /* char * */                                    \
+	X(CHOICE, "")	       /* an enum; the choices in its order */         \
+	X(URL, "")	       /* char *, and upstream_host, _port, _is_tls */ \
 	X(ADDRESSES, "")       /* char **, NULL-terminated */
 
 enum key_type {

@@ -12,6 +12,7 @@
 #include "config/suggest.h"
 #include "config/usage.h"
 #include "config/value.h"
+#include "config/where.h"
 
 static const char PREFIX[] = "SHARED_OLLAMA_";
 /* Not a key: where the keys are. */
@@ -251,11 +252,35 @@ static char *upstream_place(const struct settings *settings)
 		is_ipv6 ? "]" : "", (unsigned)settings->upstream_port);
 }
 
+/* Returns NULL or what is wrong. */
+static char *check_tls(const struct settings *settings)
+{
+	bool has_certificate = *settings->tls_certificate;
+
+	if (has_certificate != (*settings->tls_key != '\0'))
+		return mem_printf("%s is given without %s: give both or neither",
+			has_certificate ? "tls_certificate" : "tls_key",
+			has_certificate ? "tls_key" : "tls_certificate");
+	if (*settings->upstream_ca && !settings->upstream_is_tls)
+		return mem_printf("upstream_ca is given, but upstream (%s) is not https://: "
+				  "nothing would be verified",
+			settings->upstream);
+	for (char **listen = settings->listen; *listen; listen++) {
+		if (where_after_https(*listen) && !has_certificate)
+			return mem_printf(
+				"listen (%s) speaks TLS: give tls_certificate and tls_key",
+				*listen);
+	}
+	return NULL;
+}
+
 /* What no key can see alone. Returns NULL or what is wrong. */
 static char *check_relations(const struct settings *settings)
 {
-	char *place, *error = NULL;
+	char *place, *error = check_tls(settings);
 
+	if (error)
+		return error;
 	if (settings->max_concurrent > settings->max_concurrent_limit)
 		return mem_printf("max_concurrent (%" PRId64
 				  ") is over max_concurrent_limit (%" PRId64 ")",
@@ -266,7 +291,9 @@ static char *check_relations(const struct settings *settings)
 			settings->body_max, settings->body_total);
 	place = upstream_place(settings);
 	for (char **listen = settings->listen; !error && *listen; listen++) {
-		if (strcmp(*listen, place) == 0)
+		const char *plain = where_after_https(*listen);
+
+		if (strcmp(plain ? plain : *listen, place) == 0)
 			error = mem_printf(
 				"upstream (%s) is listen (%s): that is shared-ollama itself",
 				settings->upstream, *listen);

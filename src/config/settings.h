@@ -20,10 +20,14 @@ struct settings {
 	int references;
 
 	/* where */
-	char **listen;	     /* "ADDR:PORT", "[ADDR]:PORT"; NULL-terminated */
+	char **listen;	     /* "ADDR:PORT", "https://ADDR:PORT", "unix:PATH"; NULL-terminated */
 	char *upstream;	     /* the URL as given, for messages */
 	char *upstream_host; /* without brackets */
 	uint16_t upstream_port;
+	bool upstream_is_tls;
+	char *tls_certificate; /* PEM files; both or neither ("") */
+	char *tls_key;
+	char *upstream_ca; /* PEM file; "": the system's */
 	char *request_log; /* path; "-": standard output; "": off */
 	enum log_operations log_operations;
 	enum log_level log_level;

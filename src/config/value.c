@@ -228,14 +228,16 @@ static bool parse_url(const char *text, struct settings *settings, char **ret_er
 	const char *reason = NULL;
 	char *host;
 	uint16_t port;
+	bool is_tls;
 
-	if (!where_parse_upstream(text, &host, &port, &reason))
+	if (!where_parse_upstream(text, &host, &port, &is_tls, &reason))
 		return refuse(text, reason, ret_error);
 	free(settings->upstream);
 	free(settings->upstream_host);
 	settings->upstream = mem_strdup(text);
 	settings->upstream_host = host;
 	settings->upstream_port = port;
+	settings->upstream_is_tls = is_tls;
 	return true;
 }
 

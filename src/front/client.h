@@ -1,8 +1,8 @@
 /*
  * A client's connection from accept to close: reads heads, one request at a time, hands each to its
  * user, sees that answers are delivered, and starts again (keep-alive, pipelining in order).
- * States: HEAD → BODY → ANSWERING → (LINGERING →) HEAD or closed. Made by front/listener; relay,
- * pass and admin are users; front/reply writes the answers.
+ * States: (HANDSHAKE →) HEAD → BODY → ANSWERING → (LINGERING →) HEAD or closed. Made by
+ * front/listener; relay, pass and admin are users; front/reply writes the answers.
  *
  * The link between a client and its user is cut by the client before on_left or on_sent is called,
  * or by client_release() and client_abort().

@@ -20,6 +20,7 @@ struct evbuffer_cb_entry;
 struct event;
 
 enum client_state {
+	CLIENT_HANDSHAKE, /* TLS is not agreed yet */
 	CLIENT_HEAD,	  /* waits for a request head */
 	CLIENT_BODY,	  /* the request has a user; its body is coming */
 	CLIENT_ANSWERING, /* the body is complete, the answer is not */
@@ -48,6 +49,7 @@ struct client {
 	evutil_socket_t fd;
 	char *ip;
 	bool is_loopback;
+	bool is_tls; /* the bufferevent does all writing itself */
 
 	enum client_state state;
 	struct request_head head;
@@ -89,8 +91,8 @@ struct client {
 };
 
 /* client.c */
-struct client *client_create(
-	struct clients *clients, struct bufferevent *connection, const char *ip, bool is_loopback);
+struct client *client_create(struct clients *clients, struct bufferevent *connection,
+	const char *ip, bool is_loopback, bool is_tls);
 /* Goes on with what lies in the input; called by the events and after an answer was delivered. */
 void client_process(struct client *client);
 /* The kernel has the whole answer: tells the user and goes on with the next request, lingers or

@@ -127,11 +127,14 @@ static void stop_upstream(struct pass *pass)
 /* A new string: the outcome's text, naming the upstream where it speaks of Ollama. */
 static char *text_of(const struct pass *pass, enum outcome outcome)
 {
+	const struct pool *pool = pass->passes->parts.pool;
 	const char *text = outcome_text(outcome);
 
+	if (outcome == OUTCOME_UPSTREAM_REFUSED && pool_problem(pool))
+		return mem_printf(
+			"Ollama at %s cannot be used: %s", pool_host(pool), pool_problem(pool));
 	if (strncmp(text, "Ollama ", strlen("Ollama ")) == 0)
-		return mem_printf("Ollama at %s %s", pool_host(pass->passes->parts.pool),
-			text + strlen("Ollama "));
+		return mem_printf("Ollama at %s %s", pool_host(pool), text + strlen("Ollama "));
 	return mem_strdup(text);
 }
 

@@ -227,8 +227,8 @@ static void test_texts_are_taken_as_they_are(void **state)
 static void test_upstream_sets_three_fields(void **state)
 {
 	assert_set("upstream", "http://box:1");
-	assert_refused("upstream", "https://box",
-		"\"https://box\": https upstream is not supported in this version");
+	assert_refused("upstream", "https:/box",
+		"\"https:/box\": write http://HOST[:PORT] or https://HOST[:PORT]");
 	assert_string_equal(settings->upstream, "http://box:1");
 	assert_string_equal(settings->upstream_host, "box");
 	assert_int_equal(settings->upstream_port, 1);
