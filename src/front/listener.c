@@ -235,14 +235,17 @@ static struct listener *listen_on(struct event_base *base, struct clients *clien
 		char bytes[sizeof(struct sockaddr_storage) + 1];
 	} bound = {0};
 	socklen_t length = sizeof(bound.storage);
+	const int one = 1;
 
 	listener->clients = clients;
 	listener->htp = evhtp_new(base, listener);
 	if (getsockname(fd, (struct sockaddr *)&bound.storage, &length) < 0)
 		goto fail;
-	/* Accepted sockets inherit it. */
-	if (bound.storage.ss_family != AF_UNIX)
-		evhtp_enable_flag(listener->htp, EVHTP_FLAG_ENABLE_NODELAY);
+	/* Accepted sockets inherit it. libevhtp's flag counts only for sockets that it binds
+	   itself. */
+	if (bound.storage.ss_family != AF_UNIX &&
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
+		goto fail;
 	evhtp_set_pre_accept_cb(listener->htp, on_pre_accept, listener);
 	evhtp_set_post_accept_cb(listener->htp, on_post_accept, listener);
 	if (evhtp_accept_socket(listener->htp, fd, BACKLOG) < 0)

@@ -10,6 +10,7 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -44,7 +45,12 @@ struct tls_client {
 	char *problem;
 };
 
-/* The first thing that OpenSSL put down; the rest is forgotten. Static text. */
+static bool is(unsigned long error, int library, int reason)
+{
+	return ERR_GET_LIB(error) == library && ERR_GET_REASON(error) == reason;
+}
+
+/* The first thing that OpenSSL put down, in words that help; the rest is forgotten. Static text. */
 static const char *take_reason(void)
 {
 	unsigned long error = ERR_peek_error();
@@ -52,18 +58,15 @@ static const char *take_reason(void)
 
 	if (ERR_SYSTEM_ERROR(error))
 		reason = strerror(ERR_GET_REASON(error));
+	else if (is(error, ERR_LIB_PEM, PEM_R_NO_START_LINE) ||
+		 is(error, ERR_LIB_OSSL_DECODER, ERR_R_UNSUPPORTED))
+		reason = "it holds nothing of this kind in PEM form";
+	else if (is(error, ERR_LIB_CRYPTO, ERR_R_INTERRUPTED_OR_CANCELLED))
+		reason = "it asks for a passphrase: store it without one";
 	else if (error)
 		reason = ERR_reason_error_string(error);
 	ERR_clear_error();
 	return reason ? reason : "unknown error";
-}
-
-/* Whether one of the errors put down is this one. */
-static bool has_reason(int library, int reason)
-{
-	unsigned long error = ERR_peek_last_error();
-
-	return ERR_GET_LIB(error) == library && ERR_GET_REASON(error) == reason;
 }
 
 /* Nobody is there to type one. */
@@ -110,8 +113,10 @@ static char *load(SSL_CTX *context, const char *certificate, const char *key)
 		return mem_printf("--tls-certificate %s: %s", certificate, take_reason());
 	if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 ||
 		SSL_CTX_check_private_key(context) != 1) {
-		if (has_reason(ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH) ||
-			has_reason(ERR_LIB_X509, X509_R_KEY_TYPE_MISMATCH)) {
+		unsigned long error = ERR_peek_error();
+
+		if (is(error, ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH) ||
+			is(error, ERR_LIB_X509, X509_R_KEY_TYPE_MISMATCH)) {
 			ERR_clear_error();
 			return mem_printf("--tls-key %s does not belong to --tls-certificate %s",
 				key, certificate);

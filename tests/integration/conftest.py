@@ -6,7 +6,7 @@ import os
 import pytest
 
 # before they are imported, so that their assertions show values
-pytest.register_assert_rewrite("programs", "wire")
+pytest.register_assert_rewrite("programs", "tls", "wire")
 
 from programs import Proxy, Sim  # noqa: E402
 from wire import Wire  # noqa: E402
