@@ -45,7 +45,7 @@ coverage-build 300
 coverage 450
 bench 120
 "
-TEST_PACKAGES="libcmocka-dev valgrind clang-tidy-14 clang-format-14 gcovr python3-venv jq"
+TEST_PACKAGES="libcmocka-dev openssl valgrind clang-tidy-14 clang-format-14 gcovr python3-venv jq"
 
 LOGS=build/test-logs
 VENV=build/venv

@@ -129,11 +129,12 @@ static bool look_up(const char *host, uint16_t port, struct list *list, const ch
 static size_t add_path(struct list *list, const char *path, const char **ret_error)
 {
 	struct sockaddr_un local = {.sun_family = AF_UNIX};
+	size_t length = strlen(path);
 
 	*ret_error = "no path, or one over 107 bytes, after unix:";
-	if (!*path || strlen(path) >= sizeof(local.sun_path))
+	if (!length || length >= sizeof(local.sun_path))
 		return 0;
-	strcpy(local.sun_path, path);
+	memcpy(local.sun_path, path, length);
 	add(list, &local, sizeof(local));
 	return list->count;
 }

@@ -2,13 +2,14 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import stat
 import subprocess
 
 import pytest
 from boxes import ENDLESS, QUICK, chat, chat_body, talker
-from programs import clean_environment, program_path, wait_for
+from programs import Program, clean_environment, program_path, wait_for
 from test_client_leaves import aborted
 from wire import Wire
 
@@ -44,7 +45,7 @@ def run(*flags):
     return result.stderr
 
 
-@pytest.mark.sim(config=talker(20, 100))
+@pytest.mark.sim(config=talker(20, 20))
 def test_a_stream_comes_line_by_line(local):
     with LocalWire(local()[1]) as connection:
         connection.send(chat())
@@ -117,3 +118,23 @@ def test_a_successors_file_is_left_alone(local, tmp_path):
         other.bind(str(path))
         server.stop()
         assert path.exists()
+
+
+# A machine of its own without IPv6 or, where that is not permitted, nothing.
+WITHOUT_IPV6 = ["unshare", "--map-root-user", "--net", "sh", "-c"]
+PREPARE = "ip link set lo up && echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6"
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run([*WITHOUT_IPV6, PREPARE], capture_output=True, check=False).returncode != 0,
+    reason="needs a network namespace",
+)
+def test_localhost_works_without_ipv6(tmp_path):
+    server = Program("shared-ollama", tmp_path)
+    command = f"{PREPARE}; exec '{program_path('SHARED_OLLAMA')}' --listen localhost:8000 --upstream http://127.0.0.1:1 --request-log ''"
+    server.start([*WITHOUT_IPV6, command])
+    assert server.addresses() == ["127.0.0.1:8000"]
+    assert "without IPv6 here" in server.stderr()
+    server.stop()
+    server.check_stderr()

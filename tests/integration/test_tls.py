@@ -117,7 +117,7 @@ def test_a_handshake_that_does_not_end_is_closed(authority, served, wire, tls):
     assert done.ask("GET", "/api/version").status == 200
 
 
-@pytest.mark.sim(config=talker(40, 100))
+@pytest.mark.sim(config=talker(40, 20))
 def test_a_stream_comes_line_by_line(served, tls):
     connection = tls(served()[1])
     connection.send(chat())

@@ -49,7 +49,7 @@ def upstream_state(server):
     return server.health()["upstream"]["state"]
 
 
-@pytest.mark.sim(config=talker(40, 100))
+@pytest.mark.sim(config=talker(40, 20))
 def test_jobs_stream_line_by_line(behind, wire):
     connection = wire(behind().url)
     connection.send(chat())
