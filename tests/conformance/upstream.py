@@ -1,0 +1,207 @@
+"""The upstream as a script: it notes exactly what it got and answers canned bytes."""
+
+import re
+import socket
+import struct
+import threading
+import time
+
+from case import ANSWERED, CLOSE, EARLY, FLUSH, HOLD, RESET, SOUND
+
+RECV_BYTES = 65536
+# Nobody waits as long for a peer that is expected to go on.
+STEP_SECONDS = 4.0
+POLL_SECONDS = 0.002
+# What the program asks of its own accord (PRODUCT 3.10, 3.3); no case uses these targets.
+PROBES = {
+    "/api/version": b'{"version":"0.12.3"}',
+    "/api/ps": b'{"models":[]}',
+    "/api/tags": b'{"models":[]}',
+}
+
+
+def is_read(port, peer_port):
+    """True when the process behind local port `port` has read all that `peer_port` sent to it."""
+    with open("/proc/net/tcp") as table:
+        for row in table:
+            columns = row.split()
+            if columns[1].endswith(f":{port:04X}") and columns[2].endswith(f":{peer_port:04X}"):
+                return columns[4].endswith(":00000000")
+    return True
+
+
+def wait_read(sock):
+    """Until the other side's process has taken the bytes, so that the next ones are a read of their own."""
+    deadline = time.monotonic() + STEP_SECONDS
+    port, peer_port = sock.getpeername()[1], sock.getsockname()[1]
+    while not is_read(port, peer_port) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+
+
+class Received:
+    """One request as it came."""
+
+    def __init__(self, raw):
+        self.raw = raw
+        lines = raw.decode("latin-1").split("\r\n")
+        parts = lines[0].split(" ")
+        self.method, self.target = parts[0], parts[1] if len(parts) > 1 else ""
+        self.fields = []
+        for text in lines[1:]:
+            if text:
+                name, _, value = text.partition(":")
+                self.fields.append((name, value[1:] if value.startswith(" ") else value))
+        self.raw_body = b""
+        self.body = b""
+        self.complete = False
+        self.framing = "none"
+        if self.all("Transfer-Encoding"):
+            self.framing = "chunked"
+        elif self.all("Content-Length"):
+            self.framing = "length"
+        if len(self.all("Transfer-Encoding")) + len(self.all("Content-Length")) > 1:
+            self.framing = "ambiguous"
+
+    def all(self, name):
+        return [value for other, value in self.fields if other.strip().lower() == name.lower()]
+
+
+class Ended(Exception):
+    """The connection has ended."""
+
+
+class Connection:
+    def __init__(self, upstream, sock):
+        self.upstream = upstream
+        self.sock = sock
+        self.pending = b""
+
+    def more(self):
+        try:
+            data = self.sock.recv(RECV_BYTES)
+        except OSError:
+            data = b""
+        if not data:
+            raise Ended
+        self.pending += data
+
+    def take(self, request, size):
+        """So many body bytes, noted as they come."""
+        taken = b""
+        while len(taken) < size:
+            if not self.pending:
+                self.more()
+            piece = self.pending[: size - len(taken)]
+            self.pending = self.pending[len(piece) :]
+            request.raw_body += piece
+            taken += piece
+        return taken
+
+    def take_line(self, request):
+        text = b""
+        while not text.endswith(b"\r\n"):
+            text += self.take(request, 1)
+        return text[:-2]
+
+    def read_body(self, request):
+        if request.framing == "length":
+            request.body = self.take(request, int(request.all("Content-Length")[0]))
+        elif request.framing == "chunked":
+            while size := int(self.take_line(request).split(b";")[0], 16):
+                request.body += self.take(request, size)
+                self.take_line(request)
+            while self.take_line(request):
+                pass
+        request.complete = True
+
+    def serve(self):
+        try:
+            while True:
+                while b"\r\n\r\n" not in self.pending:
+                    self.more()
+                raw, _, self.pending = self.pending.partition(b"\r\n\r\n")
+                if not self.serve_one(Received(raw + b"\r\n\r\n")):
+                    break
+        except (Ended, OSError, ValueError):
+            if self.pending:
+                self.upstream.note_junk(self.pending)
+        self.sock.close()
+
+    def serve_one(self, request):
+        if request.target in PROBES:
+            self.read_body(request)
+            return self.play(request, (sound(PROBES[request.target]),))
+        if request.target.startswith("/canary/"):
+            self.read_body(request)
+            return self.play(request, (sound(request.target.encode()),))
+        script = self.upstream.note(request)
+        if script[0] is EARLY:
+            return self.play(request, script[1:])
+        self.read_body(request)
+        return self.play(request, script)
+
+    def play(self, request, script):
+        """False: the connection is over."""
+        for step in script:
+            if isinstance(step, bytes):
+                self.sock.sendall(step)
+            elif step is FLUSH:
+                wait_read(self.sock)
+            elif step is ANSWERED:
+                self.upstream.answered.wait(STEP_SECONDS)
+            elif step is HOLD:
+                while True:
+                    self.more()
+            elif step is RESET:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return False
+            elif step is CLOSE:
+                self.sock.shutdown(socket.SHUT_WR)
+                while True:
+                    self.more()
+        if not request.complete:
+            self.read_body(request)
+        return True
+
+
+def sound(text):
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text)
+
+
+class Upstream:
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        self.lock = threading.Lock()
+        self.begin(SOUND)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def begin(self, script):
+        """From now on this is the answer; what was noted before is forgotten."""
+        self.answered = threading.Event()
+        with self.lock:
+            self.script = script
+            self.received = []
+            self.junk = []
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=Connection(self, sock).serve, daemon=True).start()
+
+    def note(self, request):
+        with self.lock:
+            self.received.append(request)
+            return self.script
+
+    def note_junk(self, data):
+        if not re.match(rb"GET /api/(version|ps|tags) ", data):
+            with self.lock:
+                self.junk.append(data)
+
+    def close(self):
+        self.listener.close()
