@@ -64,6 +64,14 @@ def test_silent_until_the_client_leaves(sim):
     sim.wait_for(lambda state: state["clients_aborted"] == before + 1)
 
 
+def test_413_before_the_body_was_read(sim):
+    sim.fault("/api/chat", "early_413")
+    with sim.connect() as connection:
+        connection.send_raw(f"POST /api/chat HTTP/1.1\r\nHost: {connection.host}\r\nContent-Length: 100000000\r\n\r\n".encode())
+        answer = connection.read()
+        assert answer.status == 413 and answer.header("Connection") == "close"
+
+
 @pytest.mark.parametrize("kind, start", [("malformed_head", b"HTTP/1.1 two hundred"), ("half_head", b"HTTP/1.1 200 OK\r\nContent-Type: appl")])
 def test_broken_heads(sim, kind, start):
     sim.fault("/api/chat", kind)

@@ -221,6 +221,8 @@ static void begin_body(struct conn *conn)
 	body_begin(&conn->body, &conn->request, route->mode, (size_t)conn->sim->settings.body_max);
 	if (!conn->request.is_chunked && conn->request.content_length <= 0)
 		conn->body.place = BODY_AT_END;
+	if (mischief_before_body(conn))
+		return;
 	conn->reply.closes = conn->request.wants_close || closes_early(conn);
 	if (route->on_head != NULL && route->on_head(conn))
 		return;

@@ -38,6 +38,8 @@ static const char *reason_of(int status)
 		return "Not Found";
 	case 405:
 		return "Method Not Allowed";
+	case 413:
+		return "Request Entity Too Large";
 	case 500:
 		return "Internal Server Error";
 	case 501:
