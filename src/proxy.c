@@ -504,6 +504,8 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 			settings->request_log, strerror(errno));
 		goto fail;
 	}
+	request_log_set_rotation(
+		proxy->log, settings->request_log_max, (int)settings->request_log_keep);
 	watch_signals(proxy);
 	create_core(proxy);
 	create_back(proxy);

@@ -11,7 +11,7 @@ SELF=tests/run.sh
 # These must exist; another suite that is missing is only mentioned.
 REQUIRED_SUITES="lint unit loop fuzz sim integration"
 # 1: figures below the thresholds fail the step `coverage`.
-COVERAGE_ENFORCE=${COVERAGE_ENFORCE:-0}
+COVERAGE_ENFORCE=${COVERAGE_ENFORCE:-1}
 CORE_BRANCHES_PERCENT=95
 SRC_LINES_PERCENT=85
 # two cores

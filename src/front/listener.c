@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "front/clients.h"
 #include "io/address.h"
+#include "io/holder.h"
 
 enum {
 	/* The kernel caps it at net.core.somaxconn. */
@@ -131,6 +132,20 @@ fail:
 	return -1;
 }
 
+/* Names the flag and, for a port that is taken, who holds it. A new string. */
+static char *explain(const char *name, int error)
+{
+	char *holder = NULL;
+	char *text;
+
+	if (error == EADDRINUSE)
+		holder = holder_of_port((uint16_t)strtoul(strrchr(name, ':') + 1, NULL, 10));
+	text = mem_printf("cannot listen on %s: %s%s%s; choose another address with --listen", name,
+		strerror(error), holder ? ", held by " : "", holder ? holder : "");
+	free(holder);
+	return text;
+}
+
 struct listener *listener_create(struct event_base *base, struct clients *clients,
 	const struct address *address, char **ret_error)
 {
@@ -158,8 +173,7 @@ fail_close:
 	close(fd);
 	evhtp_free(listener->htp);
 fail:
-	*ret_error = mem_printf("cannot listen on %s: %s; choose another address with --listen",
-		listener->name, strerror(errno));
+	*ret_error = explain(listener->name, errno);
 	free(listener);
 	return NULL;
 }
