@@ -110,6 +110,8 @@ def test_http_1_0_keeps_the_connection_only_if_asked(sim):
 def test_json_is_read_as_go_reads_it(sim):
     assert sim.ask("POST", "/api/show", {"MODEL": "tiny"}).status == 200
     assert sim.ask("POST", "/api/show", b'{"model":"nope","model":"tiny"}').status == 200
+    deep = b'{"model":"tiny","messages":' + b"[" * 200000
+    assert sim.ask("POST", "/api/chat", deep).json()["error"] == "exceeded max depth"
     assert sim.ask("POST", "/api/generate", b"nonsense").json()["error"].startswith("invalid character 'n'")
 
 

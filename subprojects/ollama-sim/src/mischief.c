@@ -175,6 +175,7 @@ bool mischief_on_body(struct conn *conn, const char *body, size_t length)
 	if (breaks) {
 		bytes_add(&conn->out, body, length / 2);
 		conn_doom(conn, kind == FAULT_RESET_MID_STREAM ? DOOM_RESET : DOOM_CLOSE);
+		conn_set_user(conn, NULL, NULL, NULL); /* for him the answer has ended */
 		return true;
 	}
 	if (kind == FAULT_STALL_MID_STREAM && conn->reply.framing == REPLY_LENGTH) {
