@@ -9,7 +9,13 @@ import re
 import typing
 
 # Beginnings of request lines. evhttp has no name for PROPPATCH: such a request takes the tunnel, whatever its body.
-WAYS = {"pass": b"POST /t/x", "job": b"POST /api/chat", "tunnel": b"PROPPATCH /t/x", "get": b"GET /t/x", "head": b"HEAD /t/x"}
+WAYS = {
+    "pass": b"POST /t/x",
+    "job": b"POST /api/chat",
+    "tunnel": b"PROPPATCH /t/x",
+    "get": b"GET /t/x",
+    "head": b"HEAD /t/x",
+}
 ALL = ("pass", "job", "tunnel")
 ONE = ("",)
 
@@ -32,6 +38,9 @@ HOLD = Step("HOLD")  # says nothing more, keeps the connection until the other s
 FLUSH = Step("FLUSH")  # goes on when the peer has read what was sent
 ANSWERED = Step("ANSWERED")  # goes on when the client has read its answer
 EARLY = Step("EARLY")  # answers at the request's head, before its body; must be the first step
+BODY = Step("BODY")  # reads the request's body now; behind EARLY
+# in `send`: the client waits for an interim answer before it goes on
+CONTINUED = Step("CONTINUED")
 
 SOUND = (b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"done":true}',)
 
@@ -41,23 +50,28 @@ class Case:
     id: str
     rule: str  # "RFC 9112 §3.2" or the public name of the attack
     what: str
-    send: tuple  # of bytes; each is sent when the program has read the one before
+    send: tuple  # of bytes; each is sent when the program has read the one before; or CONTINUED
     side: str = "request"  # whose bytes are in question: "request" or "answer"
     ways: tuple = ONE
     answer: tuple = SOUND
     methods: tuple = ()  # of the requests in `send`, for the reader of the answers; () is one, its method as sent
     status: typing.Any = 200  # one, or several that are right; None: no answer at all
-    whole: bool = True  # the first answer is complete; False: it must be cut
+    whole: bool | None = True  # the first answer is complete; False: it must be cut; None: either
     forwarded: typing.Any = 1  # complete requests that reach the upstream; None: not looked at
-    connection: typing.Optional[str] = None  # "open": serves the next request in step; "closed"; None: either
+    connection: str | None = None  # "open": serves the next request in step; "closed"; None: either
     upstream: tuple = ()  # checks of the first request at the upstream
     client: tuple = ()  # checks of the first answer
     never: tuple = ()  # bytes that no client may see
     lax: str = ""  # why we may take what nginx or HAProxy refuses
     pending: str = ""  # what the program does not do yet; the test must fail until it does
+    pending_ways: tuple = ()  # on these ways only; (): on all
+
+    def is_pending(self, way):
+        return bool(self.pending) and (not self.pending_ways or way in self.pending_ways)
 
     def bytes_for(self, way):
-        return tuple(piece.replace(b"{WAY}", WAYS.get(way, b"GET /t/x")) for piece in self.send)
+        start = WAYS.get(way, b"GET /t/x")
+        return tuple(piece if isinstance(piece, Step) else piece.replace(b"{WAY}", start) for piece in self.send)
 
     def methods_for(self, way):
         if self.methods:
@@ -183,7 +197,7 @@ def exactly(template):
 
     def check(message):
         whole = message.raw + message.raw_body
-        assert re.fullmatch(pattern, whole, re.S), f"{whole!r} is not {template!r}"
+        assert re.fullmatch(pattern, whole, re.DOTALL), f"{whole!r} is not {template!r}"
 
     return check
 

@@ -10,8 +10,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from programs import Proxy  # noqa: E402
-from upstream import Upstream  # noqa: E402
+from programs import Proxy
+
+from upstream import Upstream
 
 START_SECONDS = 10.0
 STARTS_MOST = 5
@@ -43,7 +44,7 @@ http {{
 
 HAPROXY = """
 global
-    tune.bufsize 65536
+    tune.bufsize 131072
 defaults
     mode http
     option http-no-delay

@@ -1,14 +1,14 @@
 """Writes docs/conformance.md from the cases and from a recorded run.
 
-    table.py --run    runs all cases (SHARED_OLLAMA names the program), records what was seen, writes the document
-    table.py          writes the document from the last record"""
+table.py --run    runs all cases (SHARED_OLLAMA names the program), records what was seen, writes the document
+table.py          writes the document from the last record"""
 
 import json
-import pathlib
 import sys
 import tempfile
 
 import fronts
+import musts
 import runner
 
 DOCUMENT = runner.FOLDER.parents[1] / "docs" / "conformance.md"
@@ -80,10 +80,24 @@ def document(cases, recorded):
     parts = [INTRODUCTION.format(versions=versions)]
     for file, some in by_file.items():
         rows = [row(case, recorded["cells"].get(case.id, {})) for case in some]
-        parts.append(f"## {TITLES[file]}\n\n| case | rule | what | ours | nginx | HAProxy |\n| --- | --- | --- | --- | --- | --- |\n" + "\n".join(rows) + "\n")
+        parts.append(
+            f"## {TITLES[file]}\n\n| case | rule | what | ours | nginx | HAProxy |\n| --- | --- | --- | --- | --- | --- |\n"
+            + "\n".join(rows)
+            + "\n"
+        )
     reasons = [f"- `{case.id}`: {case.lax}." for case in cases if case.lax]
     parts.append("## Where we take what another refuses\n\n" + "\n".join(reasons) + "\n")
+    rows = [f"| {rule} | {what} | {held_by(cases_or_reason)} |" for rule, what, cases_or_reason in musts.MUSTS]
+    parts.append(
+        "## The MUSTs and their cases\n\n| rule | in short | cases |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
+    )
     return "\n".join(parts)
+
+
+def held_by(cases_or_reason):
+    if isinstance(cases_or_reason, str):
+        return f"none: {cases_or_reason}"
+    return ", ".join(f"`{name}`" for name in cases_or_reason)
 
 
 def main():

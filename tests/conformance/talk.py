@@ -6,6 +6,7 @@ import re
 import socket
 import time
 
+from case import CONTINUED
 from upstream import wait_read
 
 RECV_BYTES = 65536
@@ -80,6 +81,10 @@ class Client:
         self.sock.settimeout(TALK_SECONDS)
         try:
             for number, piece in enumerate(pieces):
+                if piece is CONTINUED:
+                    while b"\r\n\r\n" not in self.pending:
+                        self.more()
+                    continue
                 if number:
                     wait_read(self.sock)
                 self.sock.sendall(piece)
@@ -113,7 +118,11 @@ class Client:
         heard.fields = []
         for text in lines[1:]:
             name, colon, value = text.partition(":")
-            if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[\0-\x08\n-\x1f\x7f]", value):
+            if (
+                not colon
+                or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
+                or re.search(r"[\0-\x08\n-\x1f\x7f]", value)
+            ):
                 raise Unreadable
             heard.fields.append((name, value.strip(" \t")))
 
