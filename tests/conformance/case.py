@@ -58,6 +58,8 @@ class Case:
     status: typing.Any = 200  # one, or several that are right; None: no answer at all
     whole: bool | None = True  # the first answer is complete; False: it must be cut; None: either
     forwarded: typing.Any = 1  # complete requests that reach the upstream; None: not looked at
+    tries: dict = dataclasses.field(default_factory=dict)  # {way: how often a request may be sent (PRODUCT 3.11)}; 1
+    untouched: bool = False  # not even a part of a request reaches the upstream
     connection: str | None = None  # "open": serves the next request in step; "closed"; None: either
     upstream: tuple = ()  # checks of the first request at the upstream
     client: tuple = ()  # checks of the first answer
@@ -80,9 +82,9 @@ class Case:
 
 
 def refused(id, rule, what, *send, status=400, **more):
-    """The request must not reach the upstream; the connection is closed behind the answer."""
+    """Not a byte of the request may reach the upstream; the connection is closed behind the answer."""
     more.setdefault("connection", "closed")
-    return Case(id, rule, what, send, status=status, forwarded=0, **more)
+    return Case(id, rule, what, send, status=status, forwarded=0, untouched=True, **more)
 
 
 def taken(id, rule, what, *send, **more):

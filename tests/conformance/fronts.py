@@ -75,6 +75,7 @@ def accepts(port):
 
 class Ours:
     name = "shared-ollama"
+    lanes = 4  # instances at a time: cases that end by a time limit do not hold up the others
 
     def __init__(self, folder):
         self.upstream = Upstream()
@@ -135,6 +136,7 @@ class Other:
 
 class Nginx(Other):
     name = "nginx"
+    lanes = 12  # it waits for time limits where others refuse
     template = NGINX
 
     @staticmethod
@@ -148,6 +150,7 @@ class Nginx(Other):
 
 class Haproxy(Other):
     name = "haproxy"
+    lanes = 6
     template = HAPROXY
 
     @staticmethod

@@ -11,8 +11,6 @@ import fronts
 import talk
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-# Instances of each program: cases that end by a time limit do not hold up the others.
-LANES = 6
 
 
 def load_by_file():
@@ -69,6 +67,9 @@ class Seen:
 
 
 def run_one(front, case, way):
+    """An answer is given on a connection that has served a request before, so that it can also be sent again."""
+    if case.side == "answer":
+        talk.next_client_is_served(front.port)
     front.upstream.begin(case.answer)
     said = talk.converse(front.port, case.bytes_for(way), case.methods_for(way), front.upstream.client_has_its_answer)
     front.upstream.answered.set()
@@ -81,14 +82,15 @@ def run_all(cases, folder, classes=None):
     """{(case id, way, program): Seen}, all programs side by side."""
     seen = {}
     todo = {}
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    classes = classes or fronts.installed()
+    with concurrent.futures.ThreadPoolExecutor(max_workers=sum(front.lanes for front in classes)) as pool:
         running = []
-        for front_class in classes or fronts.installed():
+        for front_class in classes:
             todo[front_class] = queue.SimpleQueue()
             for case in cases:
                 for way in case.ways:
                     todo[front_class].put((case, way))
-            for lane in range(LANES):
+            for lane in range(front_class.lanes):
                 place = pathlib.Path(folder) / f"{front_class.name}-{lane}"
                 place.mkdir()
                 running.append(pool.submit(run_lane, front_class, place, todo[front_class], seen))
@@ -110,7 +112,7 @@ def run_lane(front_class, folder, todo, seen):
         front.finish()
 
 
-def judge(case, seen):
+def judge(case, way, seen):
     """Fails where what shared-ollama did is not what the case asks for."""
     said = seen.talk
     first = seen.first
@@ -131,6 +133,10 @@ def judge(case, seen):
     if case.forwarded is not None:
         assert seen.forwarded == case.forwarded, f"{seen.forwarded} requests went upstream, not {case.forwarded}"
         assert seen.junk == [], f"stray bytes went upstream: {seen.junk}"
+    if case.untouched:
+        assert seen.received == [], f"this went upstream: {seen.received[0].raw!r}"
+    if case.side == "answer":
+        assert len(seen.received) <= case.tries.get(way, 1), f"sent {len(seen.received)} times"
     if case.connection:
         is_open = bool(said.in_step)
         assert is_open == (case.connection == "open"), f"the connection is not {case.connection}: {said.end}"

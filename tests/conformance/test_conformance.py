@@ -27,7 +27,7 @@ def test_case(pair, seen, request):
     case, way = pair
     if case.is_pending(way):
         request.applymarker(pytest.mark.xfail(reason=case.pending, raises=AssertionError, strict=True))
-    runner.judge(case, seen[case.id, way, "shared-ollama"])
+    runner.judge(case, way, seen[case.id, way, "shared-ollama"])
     laxer_than = runner.stricter(case, way, seen)
     assert not laxer_than or case.lax, f"we are laxer than {laxer_than}"
 
