@@ -74,6 +74,7 @@ def run_one(front, case, way):
     said = talk.converse(front.port, case.bytes_for(way), case.methods_for(way), front.upstream.client_has_its_answer)
     front.upstream.answered.set()
     is_served = talk.next_client_is_served(front.port)
+    front.upstream.settle()
     with front.upstream.lock:
         return Seen(said, list(front.upstream.received), list(front.upstream.junk), is_served)
 

@@ -1,8 +1,11 @@
 """The upstream as a script: it notes exactly what it got and answers canned bytes."""
 
+import fcntl
 import re
+import select
 import socket
 import struct
+import termios
 import threading
 import time
 
@@ -54,6 +57,13 @@ def wait_read(sock):
         time.sleep(POLL_SECONDS)
 
 
+def wait_until(predicate):
+    deadline = time.monotonic() + STEP_SECONDS
+    while not predicate():
+        assert time.monotonic() < deadline, "the scripted upstream did not come to rest"
+        time.sleep(POLL_SECONDS)
+
+
 class Received:
     """One request as it came."""
 
@@ -90,10 +100,26 @@ class Connection:
     def __init__(self, upstream, sock):
         self.upstream = upstream
         self.sock = sock
+        self.peer = sock.getpeername()
         self.pending = b""
+        self.waits = False
+        self.ended = False
+
+    def is_quiet(self):
+        """Nothing came that has not been looked at. `waits` is taken back before the bytes leave the socket."""
+        if self.ended:
+            return True
+        try:
+            unread = fcntl.ioctl(self.sock, termios.FIONREAD, b"\0" * 4)
+        except (OSError, ValueError):
+            return False  # it is closing
+        return self.waits and unread == b"\0" * 4
 
     def more(self):
         try:
+            self.waits = True
+            select.select([self.sock], [], [])
+            self.waits = False
             data = self.sock.recv(RECV_BYTES)
         except OSError:
             data = b""
@@ -142,6 +168,7 @@ class Connection:
             if self.pending:
                 self.upstream.note_junk(self.pending)
         self.sock.close()
+        self.ended = True
 
     def serve_one(self, request):
         if request.target in PROBES:
@@ -193,6 +220,7 @@ class Upstream:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         self.lock = threading.Lock()
+        self.connections = []
         self.begin(SOUND)
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -218,7 +246,16 @@ class Upstream:
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=Connection(self, sock).serve, daemon=True).start()
+            connection = Connection(self, sock)
+            self.connections = [other for other in self.connections if not other.ended] + [connection]
+            threading.Thread(target=connection.serve, daemon=True).start()
+
+    def settle(self):
+        """Until all that was sent to us has been noted. Connections are accepted in order: one of our own is the last."""
+        with socket.create_connection(("127.0.0.1", self.port)) as fence:
+            here = fence.getsockname()
+            wait_until(lambda: any(connection.peer == here for connection in self.connections))
+        wait_until(lambda: all(connection.is_quiet() for connection in self.connections))
 
     def note(self, request):
         with self.lock:
