@@ -27,8 +27,10 @@ struct settings {
 	bool upstream_is_tls;
 	char *tls_certificate; /* PEM files; both or neither ("") */
 	char *tls_key;
-	char *upstream_ca; /* PEM file; "": the system's */
-	char *request_log; /* path; "-": standard output; "": off */
+	char *upstream_ca;	  /* PEM file; "": the system's */
+	char *request_log;	  /* path; "-": standard output; "": off */
+	int64_t request_log_max;  /* bytes; a fuller file is moved aside; 100 MiB */
+	int64_t request_log_keep; /* old files that stay; 5 */
 	enum log_operations log_operations;
 	enum log_level log_level;
 

@@ -21,6 +21,7 @@
 #include "base/memory.h"
 #include "front/clients.h"
 #include "io/address.h"
+#include "io/holder.h"
 
 enum {
 	/* The kernel caps it at net.core.somaxconn. */
@@ -261,6 +262,20 @@ fail:
 	return NULL;
 }
 
+/* Names the flag and, for a port that is taken, who holds it. A new string. */
+static char *explain(const char *name, int error)
+{
+	char *holder = NULL;
+	char *text;
+
+	if (error == EADDRINUSE && strncmp(name, "unix:", strlen("unix:")) != 0)
+		holder = holder_of_port((uint16_t)strtoul(strrchr(name, ':') + 1, NULL, 10));
+	text = mem_printf("cannot listen on %s: %s%s%s; choose another address with --listen", name,
+		strerror(error), holder ? ", held by " : "", holder ? holder : "");
+	free(holder);
+	return text;
+}
+
 struct listener *listener_create(struct event_base *base, struct clients *clients,
 	const struct address *address, char **ret_error)
 {
@@ -274,8 +289,7 @@ struct listener *listener_create(struct event_base *base, struct clients *client
 		return listener;
 	}
 	name = name_of((const struct sockaddr *)&address->storage);
-	*ret_error = mem_printf("cannot listen on %s: %s; choose another address with --listen",
-		name, strerror(error));
+	*ret_error = explain(name, error);
 	free(name);
 	errno = error;
 	return NULL;
