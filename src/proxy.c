@@ -23,6 +23,7 @@
 #include "core/residency.h"
 #include "core/ring.h"
 #include "core/scheduler.h"
+#include "front/access.h"
 #include "front/client.h"
 #include "front/clients.h"
 #include "front/listener.h"
@@ -64,6 +65,7 @@ struct proxy {
 	struct residency *residency;
 	struct pool *pool;
 	struct probe *probe;
+	struct access *access;
 	struct clients *clients;
 	struct listener *listeners[LISTENERS_MOST];
 	size_t listeners_count;
@@ -76,6 +78,8 @@ struct proxy {
 	int64_t started_us;
 	int64_t ends_at_us; /* of the drain or of the last words; 0: serving */
 	enum proxy_life life;
+	bool is_exposed; /* a listener of clients can be reached from other machines */
+	bool is_admin_exposed;
 	bool changed; /* the scheduler should look */
 };
 
@@ -141,6 +145,48 @@ static struct admin_view view_of(const struct proxy *proxy)
 	};
 }
 
+/* Own endpoints are neither counted nor logged, nor are their refusals. */
+static void refuse(struct proxy *proxy, struct client *client, const struct route *route,
+	const struct access_verdict *verdict)
+{
+	struct reply_error error = {
+		.outcome = verdict->outcome, .family = route->family, .text = verdict->text};
+
+	switch (route->kind) {
+	case ROUTE_OWN:
+		reply_error(client, &error);
+		break;
+	case ROUTE_JOB:
+		relay_refuse(proxy->relay, client, route, verdict);
+		break;
+	case ROUTE_GONE:
+	case ROUTE_PASS:
+		passes_refuse_access(proxy->passes, client, route, verdict);
+		break;
+	}
+}
+
+/* false: it may not come in and is answered. */
+static bool let_in(struct proxy *proxy, struct client *client, const struct route *route)
+{
+	struct access_peer peer = {
+		.ip = client_ip(client),
+		.is_loopback = client_is_loopback(client),
+		.came_by_admin = client_came_by_admin(client),
+	};
+	struct access_verdict verdict =
+		access_check(proxy->access, client_head_to_check(client), &peer, route);
+
+	client_set_key(client, verdict.key);
+	if (verdict.is_absent) {
+		reply_not_found(client);
+		return false;
+	}
+	if (verdict.outcome != OUTCOME_NONE)
+		refuse(proxy, client, route, &verdict);
+	return verdict.outcome == OUTCOME_NONE;
+}
+
 /* A whole head: ours, gone, a job or a pass. */
 static void on_request(void *arg, struct client *client)
 {
@@ -150,6 +196,8 @@ static void on_request(void *arg, struct client *client)
 	struct admin_view view;
 	char *text;
 
+	if (!let_in(proxy, client, &route))
+		return;
 	switch (route.kind) {
 	case ROUTE_OWN:
 		view = view_of(proxy);
@@ -391,25 +439,55 @@ static struct event_base *create_base(void)
 	return base;
 }
 
-static bool listen_on(struct proxy *proxy, const char *text, char **ret_error)
+static bool listen_on(struct proxy *proxy, const char *text, bool is_admin, char **ret_error)
 {
 	struct address addresses[LISTENERS_MOST];
 	const char *wrong = NULL;
 	size_t count = address_parse_listen(text, addresses, LISTENERS_MOST, &wrong);
 
 	if (count == 0) {
-		*ret_error = mem_printf("--listen %s: %s", text, wrong);
+		*ret_error = mem_printf("--%slisten %s: %s", is_admin ? "admin-" : "", text, wrong);
 		return false;
 	}
 	for (size_t i = 0; i < count && proxy->listeners_count < LISTENERS_MOST; i++) {
-		struct listener *listener =
-			listener_create(proxy->base, proxy->clients, &addresses[i], ret_error);
+		struct listener *listener = listener_create(
+			proxy->base, proxy->clients, &addresses[i], is_admin, ret_error);
 
 		if (!listener)
 			return false;
+		if (!address_is_loopback((const struct sockaddr *)&addresses[i].storage))
+			*(is_admin ? &proxy->is_admin_exposed : &proxy->is_exposed) = true;
 		proxy->listeners[proxy->listeners_count++] = listener;
 	}
 	return true;
+}
+
+static bool listen_on_all(struct proxy *proxy, char **ret_error)
+{
+	const struct settings *settings = proxy->settings;
+
+	for (char **text = settings->listen; *text; text++) {
+		if (!listen_on(proxy, *text, false, ret_error))
+			return false;
+	}
+	for (char **text = settings->admin_listen; *text; text++) {
+		if (!listen_on(proxy, *text, true, ret_error))
+			return false;
+	}
+	for (size_t i = 0; i < proxy->listeners_count; i++)
+		fprintf(stderr, "listening on %s\n", listener_name(proxy->listeners[i]));
+	return true;
+}
+
+static void warn_if_open(const struct proxy *proxy)
+{
+	if (proxy->settings->api_keys_count > 0)
+		return;
+	if (proxy->is_exposed)
+		LOG(WARN, "other machines can use this without a key: whoever reaches it may use, "
+			  "pull and delete models; configure keys (docs/security.md)");
+	if (proxy->is_admin_exposed)
+		LOG(WARN, "other machines can reach admin_listen and no keys are configured");
 }
 
 static void create_core(struct proxy *proxy)
@@ -475,6 +553,7 @@ static void create_front(struct proxy *proxy)
 		.arg = proxy,
 	};
 
+	proxy->access = access_create(proxy->settings);
 	proxy->clients = clients_create(proxy->base, proxy->graveyard, proxy->settings, &events);
 }
 
@@ -509,12 +588,9 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 	create_back(proxy);
 	create_front(proxy);
 	create_carriers(proxy);
-	for (char **text = settings->listen; *text; text++) {
-		if (!listen_on(proxy, *text, ret_error))
-			goto fail;
-	}
-	for (size_t i = 0; i < proxy->listeners_count; i++)
-		fprintf(stderr, "listening on %s\n", listener_name(proxy->listeners[i]));
+	if (!listen_on_all(proxy, ret_error))
+		goto fail;
+	warn_if_open(proxy);
 	if (isatty(STDERR_FILENO))
 		proxy->banner = banner_create(proxy->pool, proxy->probe, proxy->residency, settings,
 			listener_name(proxy->listeners[0]));
@@ -535,6 +611,7 @@ void proxy_destroy(struct proxy *proxy)
 	relay_destroy(proxy->relay);
 	passes_destroy(proxy->passes);
 	clients_destroy(proxy->clients);
+	access_destroy(proxy->access);
 	probe_destroy(proxy->probe);
 	pool_destroy(proxy->pool);
 	residency_destroy(proxy->residency);

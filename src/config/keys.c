@@ -46,6 +46,7 @@ static const char *const levels[] = {
 #define SIZE                                                                               \
 	.type = KEY_SIZE, .placeholder = "BYTES", .minimum = 1, .maximum = SIZE_MAX_BYTES, \
 	.zero_is_no_limit = true, .is_reloadable = true
+#define WORDS .type = KEY_WORDS, .fallback = "", .fallback_shown = "none", .is_reloadable = true
 #define COUNT .type = KEY_COUNT, .placeholder = "N", .is_reloadable = true
 
 const struct key keys[] = {
@@ -53,6 +54,10 @@ const struct key keys[] = {
 		.placeholder = "ADDR:PORT",
 		.help = "where clients connect; may be given several times; * is every address, "
 			"port 0 the kernel's choice"},
+	{FIELD(admin_listen), .type = KEY_ADDRESSES, .fallback = "", .fallback_shown = "none",
+		.placeholder = "ADDR:PORT", .may_be_empty = true,
+		.help = "where the own endpoints (/api/v1/health, ...) are served instead; may be "
+			"given several times"},
 	{FIELD(upstream), .type = KEY_URL, .fallback = "http://127.0.0.1:11434",
 		.placeholder = "URL",
 		.help = "the Ollama to share: http://HOST[:PORT], port 11434 if none is given"},
@@ -66,6 +71,22 @@ const struct key keys[] = {
 	{FIELD(log_level), .type = KEY_CHOICE, .fallback = "info", .placeholder = "LEVEL",
 		.choices = levels, .is_reloadable = true,
 		.help = "the least important diagnostics shown on stderr"},
+
+	{FIELD(server_names), .section = "Who may (API keys stand in the file: docs/security.md)",
+		WORDS, .placeholder = "NAMES",
+		.help = "names that clients may use in Host besides addresses, single words, "
+			"*.local and the like, and the machine's own"},
+	{FIELD(cors_origins), WORDS, .placeholder = "ORIGINS",
+		.help = "what OLLAMA_ORIGINS is for the Ollama behind: web pages that may read "
+			"the proxy's own answers"},
+	{FIELD(allow_paths), WORDS, .placeholder = "PATHS",
+		.help = "the paths that are permitted, with all below them; read-only: whatever "
+			"does not change Ollama's models"},
+	{FIELD(allow_models), WORDS, .placeholder = "MODELS",
+		.help = "the models that are permitted"},
+	{FIELD(key_salt), .type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
+		.placeholder = "TEXT", .is_secret = true, .is_reloadable = true,
+		.help = "stands before each API key when it is hashed"},
 
 	{FIELD(max_concurrent), .section = "Queue", COUNT, .fallback = "3", .minimum = 1,
 		.maximum = CONCURRENT_MAX, .help = "inference requests that run at the same time"},
@@ -128,6 +149,11 @@ static const char *const units[] = {
 	KEY_TYPES(X)
 #undef X
 };
+
+bool key_is_list(const struct key *key)
+{
+	return key->type == KEY_ADDRESSES || key->type == KEY_WORDS;
+}
 
 const char *key_unit(const struct key *key)
 {

@@ -48,6 +48,7 @@ struct client {
 	evutil_socket_t fd;
 	char *ip;
 	bool is_loopback;
+	bool came_by_admin;
 
 	enum client_state state;
 	struct request_head head;
@@ -56,6 +57,7 @@ struct client {
 
 	const struct client_user *user; /* NULL: nobody, or the answer delivers itself */
 	void *user_arg;
+	const struct api_key *key;
 	bool has_head;	 /* head stands */
 	bool has_served; /* a request was answered: an idle connection may be closed without a word
 			  */

@@ -32,6 +32,7 @@ struct listener {
 	evhtp_t *htp;
 	char name[ADDRESS_TEXT_BYTES];
 	struct event *retry;
+	bool is_admin;
 	bool is_stopped;
 };
 
@@ -99,7 +100,7 @@ static evhtp_res on_post_accept(evhtp_connection_t *connection, void *arg)
 		return EVHTP_RES_ERROR;
 	fcntl(connection->sock, F_SETFD, FD_CLOEXEC);
 	owned = evhtp_connection_take_ownership(connection);
-	clients_add(listener->clients, owned, (struct sockaddr *)&peer);
+	clients_add(listener->clients, owned, (struct sockaddr *)&peer, listener->is_admin);
 	if (!clients_may_add(listener->clients)) {
 		LOG(WARN, "accepting no more connections: max_connections",
 			LOG_TEXT("listener", listener->name));
@@ -132,7 +133,7 @@ fail:
 }
 
 struct listener *listener_create(struct event_base *base, struct clients *clients,
-	const struct address *address, char **ret_error)
+	const struct address *address, bool is_admin, char **ret_error)
 {
 	struct listener *listener = mem_zalloc(sizeof(*listener));
 	struct sockaddr_storage bound = {0};
@@ -140,6 +141,7 @@ struct listener *listener_create(struct event_base *base, struct clients *client
 	int fd = open_socket(address);
 
 	listener->clients = clients;
+	listener->is_admin = is_admin;
 	address_print((const struct sockaddr *)&address->storage, listener->name);
 	if (fd < 0)
 		goto fail;
@@ -158,8 +160,8 @@ fail_close:
 	close(fd);
 	evhtp_free(listener->htp);
 fail:
-	*ret_error = mem_printf("cannot listen on %s: %s; choose another address with --listen",
-		listener->name, strerror(errno));
+	*ret_error = mem_printf("cannot listen on %s: %s; choose another address with %s",
+		listener->name, strerror(errno), is_admin ? "--admin-listen" : "--listen");
 	free(listener);
 	return NULL;
 }

@@ -6,6 +6,8 @@
 #ifndef SO_FRONT_LISTENER_H
 #define SO_FRONT_LISTENER_H
 
+#include <stdbool.h>
+
 #include "base/compiler.h"
 
 struct address;
@@ -13,9 +15,10 @@ struct clients;
 struct event_base;
 struct listener;
 
-/* NULL: `ret_error`, a new string that the caller frees, says what is wrong and names the flag. */
+/* `is_admin`: one of admin_listen. NULL: `ret_error`, a new string that the caller frees, says what
+ * is wrong and names the flag. */
 MUST_CHECK struct listener *listener_create(struct event_base *base, struct clients *clients,
-	const struct address *address, char **ret_error);
+	const struct address *address, bool is_admin, char **ret_error);
 void listener_destroy(struct listener *listener);
 /* "127.0.0.1:8000", with the port that the kernel chose. */
 const char *listener_name(const struct listener *listener);
