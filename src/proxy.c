@@ -56,7 +56,8 @@ struct proxy {
 	struct event_base *base;
 	struct graveyard *graveyard;
 	struct event *signals[ARRAY_LENGTH(handled_signals)];
-	struct event *wake; /* the scheduler's look_again, the drain's end */
+	struct event *wake; /* the scheduler's look_again */
+	struct event *end;  /* the drain's end, then that of the last words */
 
 	struct tally tally;
 	struct pass_tally pass_tally;
@@ -76,7 +77,7 @@ struct proxy {
 	struct banner *banner;
 
 	int64_t started_us;
-	int64_t ends_at_us; /* of the drain or of the last words; 0: serving */
+	bool is_over; /* the time for the last words is */
 	enum proxy_life life;
 	bool is_exposed; /* a listener of clients can be reached from other machines */
 	bool is_admin_exposed;
@@ -262,7 +263,7 @@ static void on_client_closed(void *arg)
 
 /* Drain and end. */
 
-static void wake_in(struct proxy *proxy, int64_t wait_us)
+static void fire_in(struct event *timer, int64_t wait_us)
 {
 	struct timeval wait;
 
@@ -270,7 +271,7 @@ static void wake_in(struct proxy *proxy, int64_t wait_us)
 		wait_us = 0;
 	wait.tv_sec = (time_t)(wait_us / US_PER_S);
 	wait.tv_usec = (suseconds_t)(wait_us % US_PER_S);
-	evtimer_add(proxy->wake, &wait);
+	evtimer_add(timer, &wait);
 }
 
 static void begin_drain(struct proxy *proxy)
@@ -284,10 +285,8 @@ static void begin_drain(struct proxy *proxy)
 	relay_drain(proxy->relay);
 	passes_drain(proxy->passes);
 	clients_close_idle(proxy->clients);
-	if (limit_ms > 0) {
-		proxy->ends_at_us = ticker_now_us() + limit_ms * US_PER_MS;
-		wake_in(proxy, limit_ms * US_PER_MS);
-	}
+	if (limit_ms > 0)
+		fire_in(proxy->end, limit_ms * US_PER_MS);
 }
 
 static void stop_now(struct proxy *proxy)
@@ -297,29 +296,40 @@ static void stop_now(struct proxy *proxy)
 	relay_stop(proxy->relay);
 	passes_stop(proxy->passes);
 	clients_close_idle(proxy->clients);
-	proxy->ends_at_us = ticker_now_us() + LAST_WORDS_US;
-	wake_in(proxy, LAST_WORDS_US);
+	fire_in(proxy->end, LAST_WORDS_US);
+}
+
+static bool is_idle(const struct proxy *proxy)
+{
+	const struct tally *tally = &proxy->tally;
+
+	return tally->reading + tally->queued + tally->in_progress + tally->flushing == 0 &&
+	       proxy->pass_tally.in_progress == 0 && clients_busy(proxy->clients) == 0;
 }
 
 /* true: nothing holds the process any longer. */
-static bool has_ended(struct proxy *proxy)
+static bool has_ended(const struct proxy *proxy)
 {
-	const struct tally *tally = &proxy->tally;
-	bool is_over = proxy->ends_at_us && ticker_now_us() >= proxy->ends_at_us;
-	bool is_idle = tally->reading + tally->queued + tally->in_progress + tally->flushing == 0 &&
-		       proxy->pass_tally.in_progress == 0 && clients_busy(proxy->clients) == 0;
-
 	switch (proxy->life) {
 	case PROXY_SERVING:
 		return false;
 	case PROXY_DRAINING:
-		if (!is_idle && is_over)
-			stop_now(proxy);
-		return is_idle;
+		return is_idle(proxy);
 	case PROXY_STOPPING:
-		return is_idle || is_over;
+		return proxy->is_over || is_idle(proxy);
 	}
 	return true;
+}
+
+/* drain_timeout is over, or the time for the last words. */
+static void on_end(evutil_socket_t fd, short what, void *arg)
+{
+	struct proxy *proxy = arg;
+
+	if (proxy->life == PROXY_DRAINING)
+		stop_now(proxy);
+	else
+		proxy->is_over = true;
 }
 
 static void on_signal(evutil_socket_t signal_number, short what, void *arg)
@@ -360,7 +370,7 @@ static void schedule(struct proxy *proxy)
 		answer = scheduler_next(proxy->scheduler, &view);
 		if (answer.verdict != SCHEDULER_DISPATCH) {
 			if (answer.look_again_us)
-				wake_in(proxy, answer.look_again_us - view.now_us);
+				fire_in(proxy->wake, answer.look_again_us - view.now_us);
 			break;
 		}
 		relay_dispatch(proxy->relay, answer.job);
@@ -397,7 +407,8 @@ void proxy_run(struct proxy *proxy)
 
 /* Building and tearing down. */
 
-/* A job in progress needs a descriptor on both sides. */
+/* Each client may need a second descriptor, its request's connection to Ollama; a kept body may be
+ * in a file. */
 static void fit_connections(struct settings *settings)
 {
 	struct rlimit limit;
@@ -565,6 +576,7 @@ static void watch_signals(struct proxy *proxy)
 		evsignal_add(proxy->signals[i], NULL);
 	}
 	proxy->wake = evtimer_new(proxy->base, on_wake, proxy);
+	proxy->end = evtimer_new(proxy->base, on_end, proxy);
 }
 
 struct proxy *proxy_create(struct settings *settings, char **ret_error)
@@ -583,6 +595,8 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 			settings->request_log, strerror(errno));
 		goto fail;
 	}
+	request_log_set_rotation(
+		proxy->log, settings->request_log_max, (int)settings->request_log_keep);
 	watch_signals(proxy);
 	create_core(proxy);
 	create_back(proxy);
@@ -624,6 +638,8 @@ void proxy_destroy(struct proxy *proxy)
 	}
 	if (proxy->wake)
 		event_free(proxy->wake);
+	if (proxy->end)
+		event_free(proxy->end);
 	graveyard_destroy(proxy->graveyard);
 	event_base_free(proxy->base);
 	settings_return(proxy->settings);

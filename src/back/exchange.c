@@ -307,8 +307,11 @@ static bool write_body(const struct exchange *exchange, struct evbuffer *out)
 {
 	if (!exchange->fill_body)
 		return true;
-	return exchange->fill_body(exchange->arg, out) &&
-	       evbuffer_get_length(out) == exchange->body_bytes;
+	if (exchange->fill_body(exchange->arg, out) &&
+		evbuffer_get_length(out) == exchange->body_bytes)
+		return true;
+	pool_note_local_failure(exchange->pool);
+	return false;
 }
 
 /*

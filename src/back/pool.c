@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -50,6 +51,7 @@ struct connection {
 };
 
 struct pool {
+	bool has_failed_locally; /* a body could not be read */
 	struct event_base *base;
 	struct graveyard *graveyard;
 	struct resolver *resolver;
@@ -222,6 +224,31 @@ void pool_count_open(struct pool *pool, int change)
 {
 	assert(change > 0 || pool->open_count > 0);
 	pool->open_count += (size_t)change;
+}
+
+void pool_note_local_failure(struct pool *pool)
+{
+	pool->has_failed_locally = true;
+}
+
+/* libevent does not say why a socket could not be made; trying is how one learns whether a
+ * descriptor is left. */
+static bool is_out_of_descriptors(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EMFILE || errno == ENFILE;
+	close(fd);
+	return false;
+}
+
+bool pool_failed_locally(struct pool *pool)
+{
+	bool has_failed = pool->has_failed_locally;
+
+	pool->has_failed_locally = false;
+	return has_failed || is_out_of_descriptors();
 }
 
 void pool_tune_socket(int fd)

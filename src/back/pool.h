@@ -43,11 +43,19 @@ struct pool *pool_create(
 void pool_destroy(struct pool *pool);
 /* "127.0.0.1:11434": what Host says upstream and messages name. */
 const char *pool_host(const struct pool *pool);
+/*
+ * The latest exchange or tunnel that could not begin, or was REFUSED, failed for want of our own
+ * means: no descriptor is left, or its body could not be read. It says nothing about Ollama. Asked
+ * once, right after the failure.
+ */
+bool pool_failed_locally(struct pool *pool);
 size_t pool_open_connections(const struct pool *pool);
 size_t pool_idle_connections(const struct pool *pool);
 
 /* ---- for back/ only ---- */
 
+/* A body could not be read: see pool_failed_locally(). */
+void pool_note_local_failure(struct pool *pool);
 struct event_base *pool_base(const struct pool *pool);
 struct graveyard *pool_graveyard(const struct pool *pool);
 /* Closes what was idle for POOL_IDLE_US; a timer does so by itself. */

@@ -128,6 +128,18 @@ static void fail(struct probe *probe, enum probe_state state)
 		notify(probe);
 }
 
+/* Our own want of descriptors says nothing about Ollama: what was known stays, the question is
+ * asked again later. */
+static void could_not_ask(struct probe *probe)
+{
+	if (!pool_failed_locally(probe->pool)) {
+		fail(probe, PROBE_DOWN);
+		return;
+	}
+	stop_asking(probe);
+	plan(probe, QUESTION_VERSION, pause_us(probe));
+}
+
 static void take_version(struct probe *probe, const char *text, size_t length)
 {
 	char version[PS_VERSION_BYTES];
@@ -229,7 +241,7 @@ static void on_end(void *arg, enum exchange_end how)
 			take_answer(probe);
 		break;
 	case EXCHANGE_REFUSED:
-		fail(probe, PROBE_DOWN);
+		could_not_ask(probe);
 		break;
 	case EXCHANGE_RESET:
 		/* An idle connection may be closed at any time: that says nothing yet. */
@@ -275,7 +287,7 @@ static void ask(struct probe *probe)
 	if (probe->exchange)
 		arm(probe, PROBE_ANSWER_US);
 	else
-		fail(probe, PROBE_DOWN);
+		could_not_ask(probe);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)

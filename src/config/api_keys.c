@@ -1,5 +1,6 @@
 #include "config/api_keys.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -82,13 +83,14 @@ static char *read_words(const config_setting_t *member, char ***field)
 	const char *text = config_setting_get_string(member);
 	char **words = text ? value_split(text) : mem_zalloc(sizeof(*words));
 	size_t count = 0;
+	bool is_fine = true;
 
 	if (!text && config_setting_is_aggregate(member) && !config_setting_is_group(member)) {
 		for (int i = 0; i < config_setting_length(member); i++) {
 			const char *word = config_setting_get_string_elem(member, i);
 
 			if (!word) {
-				count = 0;
+				is_fine = false;
 				break;
 			}
 			words = mem_grow_array(words, count + 2, sizeof(*words));
@@ -97,9 +99,9 @@ static char *read_words(const config_setting_t *member, char ***field)
 		}
 	}
 	*field = words;
-	return *words ? NULL
-		      : mem_printf("%s must be a list of texts in quotes, and not empty",
-				config_setting_name(member));
+	return is_fine && *words ? NULL
+				 : mem_printf("%s must be a list of texts in quotes, and not empty",
+					   config_setting_name(member));
 }
 
 static char *read_paths(const config_setting_t *member, char ***field)
@@ -178,6 +180,7 @@ static const char *find_double(const struct settings *settings, const struct api
 	for (size_t i = 0; i < settings->api_keys_count; i++) {
 		const struct api_key *other = &settings->api_keys[i];
 
+		assert(other->name && key->name);
 		if (strcmp(other->name, key->name) == 0)
 			return "name";
 		if (memcmp(other->hash, key->hash, sizeof(key->hash)) == 0)
@@ -203,7 +206,7 @@ static char *read_key(const config_setting_t *group, struct settings *read, unsi
 		*ret_line = config_setting_source_line(member);
 		error = read_member(member, &key, &has_hash);
 	}
-	if (!error && (!key.name || !has_hash)) {
+	if (!error && !(key.name && has_hash)) {
 		*ret_line = config_setting_source_line(group);
 		error = mem_strdup("a key needs a name and a hash");
 	}

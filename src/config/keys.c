@@ -20,6 +20,8 @@
 #define PLACES_MAX INT64_C(100000)
 /* Far over any OLLAMA_NUM_PARALLEL. */
 #define CONCURRENT_MAX INT64_C(1024)
+/* Each is one rename when a log is full. */
+#define LOGS_MAX INT64_C(100)
 /* What Linux lets a process open at most by default (fs.nr_open). */
 #define CONNECTIONS_MAX INT64_C(1048576)
 /* Below this no ordinary head fits, above it one head would cost as much as a body. */
@@ -68,6 +70,10 @@ const struct key keys[] = {
 		.choices = operations, .is_reloadable = true,
 		.help = "which requests are logged; all includes the polls of /, /api/version and "
 			"/api/ps"},
+	{FIELD(request_log_max), SIZE, .fallback = "100m",
+		.help = "a request log that has grown to this is moved aside and begun anew"},
+	{FIELD(request_log_keep), COUNT, .fallback = "5", .minimum = 1, .maximum = LOGS_MAX,
+		.help = "old request logs that are kept, FILE.1 being the newest"},
 	{FIELD(log_level), .type = KEY_CHOICE, .fallback = "info", .placeholder = "LEVEL",
 		.choices = levels, .is_reloadable = true,
 		.help = "the least important diagnostics shown on stderr"},

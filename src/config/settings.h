@@ -38,7 +38,9 @@ struct settings {
 	char *upstream;	     /* the URL as given, for messages */
 	char *upstream_host; /* without brackets */
 	uint16_t upstream_port;
-	char *request_log; /* path; "-": standard output; "": off */
+	char *request_log;	  /* path; "-": standard output; "": off */
+	int64_t request_log_max;  /* bytes; a fuller file is moved aside; 100 MiB */
+	int64_t request_log_keep; /* old files that stay; 5 */
 	enum log_operations log_operations;
 	enum log_level log_level;
 

@@ -24,7 +24,23 @@ static const char *const counter_names[] = {
 #undef X
 };
 
-enum { STATUS_TOO_MANY_REQUESTS = 429, STATUS_UNAVAILABLE = 503 };
+enum {
+	STATUS_CLIENT_ERROR = 400,
+	STATUS_SERVER_ERROR = 500,
+	STATUS_TOO_MANY_REQUESTS = 429,
+	STATUS_UNAVAILABLE = 503
+};
+
+const char outcome_no_means[] = "shared-ollama has no descriptors, memory or disk left for this: "
+				"try again after the seconds in "
+				"Retry-After, and raise its limits";
+
+enum outcome outcome_of_status(int status)
+{
+	if (status >= STATUS_SERVER_ERROR)
+		return OUTCOME_UPSTREAM_STATUS;
+	return status >= STATUS_CLIENT_ERROR ? OUTCOME_UPSTREAM_CLIENT_ERROR : OUTCOME_SUCCESS;
+}
 
 const char *counter_name(enum counter counter)
 {

@@ -90,6 +90,11 @@ enum outcome {
 		OUTCOME_COUNT
 };
 
+/* QUEUE_FULL's text when not the ring but descriptors, memory or disk are used up. */
+extern const char outcome_no_means[];
+
+/* How a whole answer of Ollama counts, by its status. */
+enum outcome outcome_of_status(int status);
 /* "QUEUE_FULL": for assertions and tests. */
 const char *outcome_name(enum outcome outcome);
 /* 0: see above. */

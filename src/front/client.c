@@ -14,6 +14,7 @@
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "front/client_parts.h"
+#include "front/hangup.h"
 
 enum {
 	/* The tail of the output that still counts as room: a user that was told to wait goes on
@@ -71,8 +72,6 @@ static void destroy_client(void *object)
 	request_head_finish(&client->head);
 	if (client->timer)
 		event_free(client->timer);
-	if (client->closed_event)
-		event_free(client->closed_event);
 	bufferevent_free(client->connection);
 	free(client->ip);
 	free(client);
@@ -82,6 +81,26 @@ void client_set_state(struct client *client, enum client_state state)
 {
 	client->state = state;
 	client->since_us = ticker_now_us();
+}
+
+/*
+ * An answer was begun that its peer would take for whole if the connection just ended: only the
+ * connection's end marks the end of its body, and not all of it was delivered.
+ */
+static bool is_broken_off(const struct client *client)
+{
+	bool is_delivered =
+		client->answer_ended && !client->answer_cut && client_unsent_bytes(client) == 0;
+
+	return client->answer_begun && !is_delivered && !client->answer_chunked &&
+	       !client->answer_has_length && !client->answer_bodiless;
+}
+
+static void reset_on_close(struct client *client)
+{
+	struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 }
 
 void client_close(struct client *client, enum outcome why)
@@ -99,8 +118,10 @@ void client_close(struct client *client, enum outcome why)
 	bufferevent_setcb(client->connection, NULL, NULL, NULL, NULL);
 	if (client->timer)
 		evtimer_del(client->timer);
-	if (client->closed_event)
-		event_del(client->closed_event);
+	if (client->is_watched)
+		hangups_forget(clients->hangups, client->fd);
+	if (is_broken_off(client))
+		reset_on_close(client);
 	list_remove(&client->link);
 	clients->count--;
 	if (user && why != OUTCOME_NONE)
@@ -109,29 +130,26 @@ void client_close(struct client *client, enum outcome why)
 	clients->events.on_closed(clients->events.arg);
 }
 
-/* EPOLLRDHUP fires with unread data in the socket, so a hang-up is seen though nothing is read. */
-static void on_hang_up(evutil_socket_t fd, short what, void *arg)
+void client_on_hang_up(struct client *client)
 {
-	client_close(arg, OUTCOME_CLIENT_GONE);
+	client_close(client, OUTCOME_CLIENT_GONE);
 }
 
 static void stop_reading(struct client *client)
 {
-	if (!(bufferevent_get_enabled(client->connection) & EV_READ))
+	if (client->is_watched)
 		return;
+	client->is_watched = true;
 	bufferevent_disable(client->connection, EV_READ);
-	if (!client->closed_event)
-		client->closed_event = event_new(client->clients->base, client->fd,
-			EV_CLOSED | EV_PERSIST, on_hang_up, client);
-	event_add(client->closed_event, NULL);
+	hangups_watch(client->clients->hangups, client->fd, client);
 }
 
 static void go_on_reading(struct client *client)
 {
-	if (bufferevent_get_enabled(client->connection) & EV_READ)
+	if (!client->is_watched)
 		return;
-	if (client->closed_event)
-		event_del(client->closed_event);
+	client->is_watched = false;
+	hangups_forget(client->clients->hangups, client->fd);
 	bufferevent_enable(client->connection, EV_READ);
 }
 
@@ -148,6 +166,7 @@ static void forget_request(struct client *client)
 	client->answer_ended = false;
 	client->answer_cut = false;
 	client->answer_chunked = false;
+	client->answer_has_length = false;
 	client->answer_bodiless = false;
 	client->head_started_us = 0;
 	client->scanned = 0;
@@ -259,6 +278,8 @@ static bool process_lingering(struct client *client)
 	int64_t most = client->clients->settings->body_max;
 
 	evbuffer_free(piece);
+	if (length > 0)
+		client->last_read_us = ticker_now_us();
 	if (status == INTAKE_WRONG || (most > 0 && client->intake.received > (uint64_t)most)) {
 		shut(client);
 		return true;
@@ -319,17 +340,6 @@ void client_process(struct client *client)
 		client_arm(client);
 }
 
-/* The answer broke off: the peer must not take it for whole. Where only the connection's end marks
- * the end of the body, that has to be a reset. */
-static void close_cut(struct client *client)
-{
-	struct linger linger = {.l_onoff = 1, .l_linger = 0};
-
-	if (!client->answer_begun || !client->answer_chunked)
-		setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	client_close(client, OUTCOME_NONE);
-}
-
 void client_answer_delivered(struct client *client)
 {
 	const struct client_user *user = client->user;
@@ -342,7 +352,12 @@ void client_answer_delivered(struct client *client)
 		user->on_sent(user_arg);
 	client->in_handler = was_handling;
 	if (client->answer_cut) {
-		close_cut(client);
+		/* Without its last chunk, or short of its length, it is seen to be broken; what was
+		 * said last is to be read. */
+		if (is_broken_off(client))
+			client_close(client, OUTCOME_NONE);
+		else
+			shut(client);
 		return;
 	}
 	if (client->state == CLIENT_CLOSING)
@@ -350,6 +365,7 @@ void client_answer_delivered(struct client *client)
 	if (client->has_head && !client->intake.is_complete && !client->continue_owed &&
 		!client->body_lost) {
 		client_set_state(client, CLIENT_LINGERING);
+		client->last_read_us = ticker_now_us();
 		go_on_reading(client);
 	} else if (client->close_after || client->clients->draining) {
 		shut(client);

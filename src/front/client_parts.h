@@ -18,6 +18,7 @@
 struct bufferevent;
 struct evbuffer_cb_entry;
 struct event;
+struct hangups;
 
 enum client_state {
 	CLIENT_HEAD,	  /* waits for a request head */
@@ -36,6 +37,7 @@ struct clients {
 	struct clients_events events;
 	struct list all;
 	struct list dirty;
+	struct hangups *hangups;
 	size_t count;
 	bool draining;
 };
@@ -72,13 +74,13 @@ struct client {
 	bool answer_ended;
 	bool answer_cut; /* ended without its end: close */
 	bool answer_chunked;
-	bool answer_bodiless; /* HEAD, 204, 304: body pieces are dropped */
-	bool close_after;     /* this is the connection's last answer */
+	bool answer_has_length; /* Content-Length was sent */
+	bool answer_bodiless;	/* HEAD, 204, 304: body pieces are dropped */
+	bool close_after;	/* this is the connection's last answer */
 
 	/* reading and writing */
-	bool saw_eof;		    /* the peer shut its side */
-	bool writes_by_event;	    /* EV_WRITE is on: the kernel did not take all at once */
-	struct event *closed_event; /* tells a hang-up while reading is off; NULL: off */
+	bool writes_by_event; /* EV_WRITE is on: the kernel did not take all at once */
+	bool is_watched;      /* reading is off; a hang-up is told by hangups */
 	struct evbuffer_cb_entry *progress; /* while writes_by_event */
 
 	/* time limits; microseconds of the ticker */
@@ -101,6 +103,8 @@ void client_answer_delivered(struct client *client);
 /* The body cannot become complete: tells the user, who answers; the connection closes after that.
  */
 void client_body_failed(struct client *client, enum outcome why);
+/* A hang-up was seen while reading was off. */
+void client_on_hang_up(struct client *client);
 /* The end, from any state: tells the user (unless `why` is OUTCOME_NONE), closes, goes to the
  * graveyard. */
 void client_close(struct client *client, enum outcome why);

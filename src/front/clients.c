@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "config/settings.h"
 #include "front/client_parts.h"
+#include "front/hangup.h"
 #include "io/address.h"
 
 struct clients *clients_create(struct event_base *base, struct graveyard *graveyard,
@@ -24,6 +25,7 @@ struct clients *clients_create(struct event_base *base, struct graveyard *gravey
 	clients->events = *events;
 	list_init(&clients->all);
 	list_init(&clients->dirty);
+	clients->hangups = hangups_create(base, client_on_hang_up);
 	return clients;
 }
 
@@ -37,6 +39,7 @@ void clients_destroy(struct clients *clients)
 	LIST_EACH_SAFE(&clients->all, node, following)
 	client_close(CONTAINER_OF(node, struct client, link), OUTCOME_CLIENT_GONE);
 	graveyard_run(clients->graveyard);
+	hangups_destroy(clients->hangups);
 	settings_return(clients->settings);
 	free(clients);
 }

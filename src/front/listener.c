@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "front/clients.h"
 #include "io/address.h"
+#include "io/holder.h"
 
 enum {
 	/* The kernel caps it at net.core.somaxconn. */
@@ -132,6 +133,21 @@ fail:
 	return -1;
 }
 
+/* Names the flag and, for a port that is taken, who holds it. A new string. */
+static char *explain(const char *name, bool is_admin, int error)
+{
+	char *holder = NULL;
+	char *text;
+
+	if (error == EADDRINUSE)
+		holder = holder_of_port((uint16_t)strtoul(strrchr(name, ':') + 1, NULL, 10));
+	text = mem_printf("cannot listen on %s: %s%s%s; choose another address with --%slisten",
+		name, strerror(error), holder ? ", held by " : "", holder ? holder : "",
+		is_admin ? "admin-" : "");
+	free(holder);
+	return text;
+}
+
 struct listener *listener_create(struct event_base *base, struct clients *clients,
 	const struct address *address, bool is_admin, char **ret_error)
 {
@@ -160,8 +176,7 @@ fail_close:
 	close(fd);
 	evhtp_free(listener->htp);
 fail:
-	*ret_error = mem_printf("cannot listen on %s: %s; choose another address with %s",
-		listener->name, strerror(errno), is_admin ? "--admin-listen" : "--listen");
+	*ret_error = explain(listener->name, is_admin, errno);
 	free(listener);
 	return NULL;
 }

@@ -156,7 +156,9 @@ static int64_t limit_of(const struct client *client, enum outcome *ret_why)
 		}
 		return nearer(0, client->since_us, settings->idle_timeout_ms);
 	case CLIENT_BODY:
-		if (!client->body_paused && !client->answer_ended) {
+		/* Nor while the client waits for a 100 that its user has yet to give. */
+		if (!client->body_paused && !client->answer_ended &&
+			!(client->continue_owed && client->user)) {
 			due_us = nearer(0, client->last_read_us, settings->body_timeout_ms);
 			*ret_why = OUTCOME_REQUEST_TIMEOUT;
 		}
@@ -164,7 +166,7 @@ static int64_t limit_of(const struct client *client, enum outcome *ret_why)
 	case CLIENT_ANSWERING:
 		break;
 	case CLIENT_LINGERING:
-		return nearer(0, client->since_us, settings->body_timeout_ms);
+		return nearer(0, client->last_read_us, settings->body_timeout_ms);
 	case CLIENT_CLOSING:
 		return client->since_us + CLOSING_US;
 	case CLIENT_CLOSED:

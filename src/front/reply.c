@@ -67,6 +67,7 @@ static void write_framing(struct client *client, struct evbuffer *output, struct
 				output, "Content-Length: %lld\r\n", (long long)bodiless_length);
 		break;
 	case FRAMING_LENGTH:
+		client->answer_has_length = true;
 		evbuffer_add_printf(
 			output, "Content-Length: %llu\r\n", (unsigned long long)framing.length);
 		break;
@@ -91,7 +92,7 @@ void reply_head(struct client *client, int status, const char *reason, const str
 	client->answer_begun = true;
 	/* A client that waits for our 100 may send its body or not: the connection's place is
 	 * unknown after this answer. */
-	if (client->continue_owed)
+	if (client->continue_owed || client->clients->draining)
 		client->close_after = true;
 	client->answer_bodiless = framing.kind == FRAMING_NONE;
 	add_status_line(output, status, reason);
@@ -142,8 +143,9 @@ void reply_cut(struct client *client, const char *last_words)
 	if (last_words && client->answer_begun) {
 		struct evbuffer *piece = evbuffer_new();
 
-		/* A body of known length has no room for further words. */
-		if (client->answer_chunked || client->close_after)
+		/* A body of known length has no room for further words: they would make it look
+		 * whole. */
+		if (!client->answer_has_length && !client->answer_bodiless)
 			add_text(piece, last_words);
 		reply_data(client, piece);
 		evbuffer_free(piece);

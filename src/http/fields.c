@@ -135,7 +135,37 @@ size_t fields_count_elements(const struct fields *fields, const char *name)
 	return count;
 }
 
-bool fields_is_hop_by_hop(const struct fields *fields, const struct field *field)
+static void collect_options(struct hop_by_hop *hops, const struct field *field)
+{
+	const char *at = field->value;
+	const char *end = field->value + field->value_length;
+
+	while (at < end && hops->count < HOP_OPTIONS_MOST) {
+		const char *comma = memchr(at, ',', (size_t)(end - at));
+		const char *last = comma ? comma : end;
+
+		while (at < last && is_blank(*at))
+			at++;
+		while (last > at && is_blank(last[-1]))
+			last--;
+		if (last > at) {
+			hops->options[hops->count].name = at;
+			hops->options[hops->count++].length = (size_t)(last - at);
+		}
+		at = comma ? comma + 1 : end;
+	}
+}
+
+void hop_by_hop_collect(struct hop_by_hop *hops, const struct fields *fields)
+{
+	hops->count = 0;
+	for (size_t i = 0; i < fields->count; i++) {
+		if (field_is(&fields->items[i], "Connection"))
+			collect_options(hops, &fields->items[i]);
+	}
+}
+
+bool hop_by_hop_has(const struct hop_by_hop *hops, const struct field *field)
 {
 	static const char *const always[] = {"Connection", "Keep-Alive", "Proxy-Connection", "TE",
 		"Trailer", "Transfer-Encoding", "Upgrade"};
@@ -150,7 +180,12 @@ bool fields_is_hop_by_hop(const struct fields *fields, const struct field *field
 		if (field_is(field, never[i]))
 			return false;
 	}
-	return has_token_n(fields, "Connection", field->name, field->name_length);
+	for (size_t i = 0; i < hops->count; i++) {
+		if (hops->options[i].length == field->name_length &&
+			strncasecmp(hops->options[i].name, field->name, field->name_length) == 0)
+			return true;
+	}
+	return false;
 }
 
 void field_write(struct evbuffer *out, const struct field *field)

@@ -51,13 +51,27 @@ bool fields_has_token(const struct fields *fields, const char *name, const char 
  * fields_has_token() may have to look at. 0: no such line.
  */
 size_t fields_count_elements(const struct fields *fields, const char *name);
+enum { HOP_OPTIONS_MOST = 32 };
+
+/* What the Connection lines of a head name, collected once: each field is compared with these only.
+ * Points into the list. */
+struct hop_by_hop {
+	struct {
+		const char *name;
+		size_t length;
+	} options[HOP_OPTIONS_MOST];
+	size_t count;
+};
+
+/* More than HOP_OPTIONS_MOST options: the rest is ignored (http/head refuses such heads). */
+void hop_by_hop_collect(struct hop_by_hop *hops, const struct fields *fields);
 /*
  * Must not be forwarded (RFC 9110 §7.6.1): Connection and all it names, Keep-Alive,
  * Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade. Content-Length is framing and is not
  * among them. What Connection names is ignored for Host, Content-Length, Authorization and
  * Content-Type: a peer could strip them so.
  */
-bool fields_is_hop_by_hop(const struct fields *fields, const struct field *field);
+bool hop_by_hop_has(const struct hop_by_hop *hops, const struct field *field);
 /* Appends "Name: value\r\n" of one field. */
 void field_write(struct evbuffer *out, const struct field *field);
 

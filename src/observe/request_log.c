@@ -48,6 +48,12 @@ void request_log_add(struct request_log *log, const struct record *record)
 	sink_add(log->sink, line, length);
 }
 
+void request_log_set_rotation(struct request_log *log, int64_t most_bytes, int keep)
+{
+	if (log->sink)
+		sink_set_rotation(log->sink, most_bytes, keep);
+}
+
 void request_log_flush(struct request_log *log)
 {
 	if (log->sink)

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "observe/rotate.h"
 
 enum {
 	/* About 1,500 lines: what a reader of a pipe may be behind. */
@@ -28,9 +29,12 @@ enum {
 struct sink {
 	char *path;
 	int fd;
-	bool is_file;	 /* regular: writes wait for no reader */
-	bool is_torn;	 /* the beginning of the first line is in the file already */
-	bool is_failing; /* the last write failed */
+	bool is_file;	   /* regular: writes wait for no reader */
+	bool is_torn;	   /* the beginning of the first line is in the file already */
+	bool is_failing;   /* the last write failed */
+	int64_t size;	   /* of a regular file */
+	int64_t rotate_at; /* 0: never */
+	int rotate_keep;
 	uint64_t dropped;
 	size_t length;
 	char *bytes;
@@ -101,6 +105,7 @@ static void take_target(struct sink *sink, int fd)
 
 	sink->fd = fd;
 	sink->is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+	sink->size = sink->is_file ? status.st_size : 0;
 	if (!sink->is_file || status.st_size == 0 || is_standard_output(sink->path) ||
 		ends_with_newline(sink->path, status.st_size))
 		return;
@@ -166,6 +171,7 @@ static void consume(struct sink *sink, size_t done)
 	if (done == 0)
 		return;
 	sink->is_torn = sink->bytes[done - 1] != '\n';
+	sink->size += (int64_t)done;
 	sink->length -= done;
 	memmove(sink->bytes, sink->bytes + done, sink->length);
 }
@@ -199,6 +205,30 @@ static void drop_lines(struct sink *sink, int error)
 		LOG_NUMBER("dropped", sink->dropped));
 }
 
+void sink_set_rotation(struct sink *sink, int64_t most_bytes, int keep)
+{
+	sink->rotate_at = most_bytes;
+	sink->rotate_keep = keep;
+}
+
+/* A file that cannot be moved is tried again only after it has grown by as much once more. */
+static void rotate(struct sink *sink)
+{
+	if (!rotate_files(sink->path, sink->rotate_keep)) {
+		LOG(WARN, "the request log cannot be moved aside", LOG_TEXT("path", sink->path),
+			LOG_TEXT("reason", strerror(errno)));
+		sink->size = 0;
+		return;
+	}
+	sink_reopen(sink);
+}
+
+static bool is_full(const struct sink *sink)
+{
+	return sink->is_file && sink->rotate_at > 0 && sink->size >= sink->rotate_at &&
+	       sink->length == 0 && !is_standard_output(sink->path);
+}
+
 void sink_flush(struct sink *sink)
 {
 	size_t done;
@@ -215,6 +245,8 @@ void sink_flush(struct sink *sink)
 		LOG(INFO, "the request log is written again", LOG_TEXT("path", sink->path),
 			LOG_NUMBER("dropped", sink->dropped));
 	}
+	if (is_full(sink))
+		rotate(sink);
 }
 
 /* For the line and its newline. */

@@ -28,6 +28,11 @@ void sink_add(struct sink *sink, const char *line, size_t length);
 /* Writes what was added, as much as the target takes now. A target that fails (ENOSPC, EIO, EPIPE)
  * drops it, which is counted and said on stderr; the next flush tries again. */
 void sink_flush(struct sink *sink);
+/*
+ * From now on a regular file that has grown to `most_bytes` is moved aside (observe/rotate) and
+ * begun anew, between two lines; `keep` old ones stay. most_bytes 0: never.
+ */
+void sink_set_rotation(struct sink *sink, int64_t most_bytes, int keep);
 /* Opens the path again (logrotate moved the file). If that fails, the old file stays. */
 void sink_reopen(struct sink *sink);
 /* Lines that were dropped. */

@@ -16,10 +16,11 @@
 #include "front/client.h"
 #include "front/reply.h"
 #include "io/spool.h"
+#include "relay/last_words.h"
 #include "relay/relay_parts.h"
 #include "json/peek.h"
 
-enum { STATUS_CLIENT_ERROR = 400, STATUS_SERVER_ERROR = 500, NS_PER_US = 1000 };
+enum { STATUS_CLIENT_ERROR = 400, NS_PER_US = 1000 };
 
 void relay_destroy_carried(void *object)
 {
@@ -33,13 +34,6 @@ void relay_destroy_carried(void *object)
 	tap_destroy(carried->tap);
 	settings_return(carried->settings);
 	free(carried);
-}
-
-enum outcome relay_outcome_of_status(int status)
-{
-	if (status >= STATUS_SERVER_ERROR)
-		return OUTCOME_UPSTREAM_STATUS;
-	return status >= STATUS_CLIENT_ERROR ? OUTCOME_UPSTREAM_CLIENT_ERROR : OUTCOME_SUCCESS;
 }
 
 void relay_forget_body(struct relay_job *carried)
@@ -115,23 +109,14 @@ static void finish(struct relay_job *carried, enum outcome outcome)
 	graveyard_add(relay->parts.graveyard, carried, relay_destroy_carried);
 }
 
-/* Texts that name the upstream; a new string. */
-static char *text_of(const struct relay_job *carried, enum outcome outcome)
-{
-	const char *host = pool_host(carried->relay->parts.pool);
-	const char *text = outcome_text(outcome);
-
-	if (strncmp(text, "Ollama ", strlen("Ollama ")) == 0)
-		return mem_printf("Ollama at %s %s", host, text + strlen("Ollama "));
-	return mem_strdup(text);
-}
-
 static void answer_error(struct relay_job *carried, enum outcome outcome, const char *text)
 {
 	struct record *record = &carried->job.record;
 	struct admission admission = relay_admission(carried->relay, carried->settings);
+	/* Cut before a byte of an answer came: the client is told to come again. */
+	enum outcome shown = outcome == OUTCOME_SHUTTING_DOWN_CUT ? OUTCOME_SHUTTING_DOWN : outcome;
 	struct reply_error error = {
-		.outcome = outcome,
+		.outcome = shown,
 		.family = record->family,
 		.text = text,
 		.request_id = record->request_id,
@@ -142,25 +127,14 @@ static void answer_error(struct relay_job *carried, enum outcome outcome, const 
 		error.retry_after = admission_retry_after(
 			&admission, scheduler_service_us(carried->relay->parts.scheduler));
 	record->response_bytes = reply_error(carried->client, &error);
-	record->http_status = outcome_status(outcome);
-}
-
-/* After the head: an error line where the stream stands at a line's end, then the cut. */
-static void cut_answer(struct relay_job *carried, const char *text)
-{
-	bool is_sse = carried->format == TAP_SSE;
-	char *line = NULL;
-
-	if ((is_sse || carried->format == TAP_NDJSON) && tap_is_at_line_end(carried->tap))
-		line = reply_error_line(carried->job.record.family, is_sse, text);
-	reply_cut(carried->client, line);
-	free(line);
+	record->http_status = outcome_status(shown);
 }
 
 void relay_fail(struct relay_job *carried, enum outcome outcome, const char *text)
 {
 	struct client *client = carried->client;
-	char *words = text ? mem_strdup(text) : text_of(carried, outcome);
+	char *words = text ? mem_strdup(text)
+			   : last_words_text(outcome, pool_host(carried->relay->parts.pool));
 
 	if (carried->exchange) {
 		exchange_cancel(carried->exchange);
@@ -176,7 +150,8 @@ void relay_fail(struct relay_job *carried, enum outcome outcome, const char *tex
 			break;
 		case REPLY_COMMITTED:
 		case REPLY_HEAD:
-			cut_answer(carried, words);
+			last_words_cut(client, carried->tap, carried->format,
+				carried->job.record.family, words);
 			client_release(client);
 			break;
 		case REPLY_ENDED:
@@ -190,5 +165,5 @@ void relay_fail(struct relay_job *carried, enum outcome outcome, const char *tex
 
 void relay_complete(struct relay_job *carried)
 {
-	finish(carried, relay_outcome_of_status(carried->status));
+	finish(carried, outcome_of_status(carried->status));
 }

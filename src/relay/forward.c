@@ -53,26 +53,25 @@ void forward_finish(struct forward *forward)
  */
 static char *append_to_list(const struct fields *fields, const char *name, const char *ours)
 {
-	char *list = NULL;
+	size_t room = strlen(ours) + 1;
+	char *list;
+	char *end;
 
 	for (size_t i = 0; i < fields->count; i++) {
+		if (field_is(&fields->items[i], name))
+			room += fields->items[i].value_length + strlen(", ");
+	}
+	end = list = mem_alloc(room);
+	for (size_t i = 0; i < fields->count; i++) {
 		const struct field *field = &fields->items[i];
-		char *longer;
 
 		if (!field_is(field, name) || field->value_length == 0)
 			continue;
-		longer = list ? mem_printf("%s, %.*s", list, (int)field->value_length, field->value)
-			      : mem_strndup(field->value, field->value_length);
-		free(list);
-		list = longer;
+		end = mempcpy(end, field->value, field->value_length);
+		end = mempcpy(end, ", ", strlen(", "));
 	}
-	if (list) {
-		char *whole = mem_printf("%s, %s", list, ours);
-
-		free(list);
-		return whole;
-	}
-	return mem_strdup(ours);
+	memcpy(end, ours, strlen(ours) + 1);
+	return list;
 }
 
 /* Dropped from every request: framing, and what we write ourselves. */
@@ -88,11 +87,13 @@ void forward_request(struct forward *forward, const struct client *client,
 {
 	const struct request_head *head = client_head(client);
 	char *ours = mem_printf("1.%d %s", head->version_minor, pseudonym());
+	struct hop_by_hop hops;
 
+	hop_by_hop_collect(&hops, &head->fields);
 	for (size_t i = 0; i < head->fields.count; i++) {
 		const struct field *field = &head->fields.items[i];
 
-		if (is_replaced(field) || fields_is_hop_by_hop(&head->fields, field))
+		if (is_replaced(field) || hop_by_hop_has(&hops, field))
 			continue;
 		if (!keep_expect && field_is(field, "Expect"))
 			continue;
@@ -111,11 +112,14 @@ void forward_request(struct forward *forward, const struct client *client,
 void forward_response(struct forward *forward, const struct fields *upstream,
 	const struct record *record, enum known warm)
 {
+	struct hop_by_hop hops;
+
+	hop_by_hop_collect(&hops, upstream);
 	for (size_t i = 0; i < upstream->count; i++) {
 		const struct field *field = &upstream->items[i];
 
 		if (field_is(field, "Content-Length") || field_is(field, "X-Request-Id") ||
-			fields_is_hop_by_hop(upstream, field))
+			hop_by_hop_has(&hops, field))
 			continue;
 		fields_add(&forward->fields, field->name, field->name_length, field->value,
 			field->value_length);

@@ -27,6 +27,7 @@
 #include "http/head.h"
 #include "io/spool.h"
 #include "relay/forward.h"
+#include "relay/last_words.h"
 #include "relay/pass_parts.h"
 #include "json/peek.h"
 
@@ -35,8 +36,6 @@ enum {
 	PASS_COLLECT_BYTES = 64 * 1024,
 	US_PER_MS = 1000,
 	US_PER_S = 1000 * 1000,
-	STATUS_CLIENT_ERROR = 400,
-	STATUS_SERVER_ERROR = 500,
 };
 
 struct passes *passes_create(const struct passes_parts *parts, struct settings *settings)
@@ -94,6 +93,7 @@ static void destroy_pass(void *object)
 		event_free(pass->timer);
 	spool_destroy(pass->spool);
 	peek_destroy(pass->peek);
+	tap_destroy(pass->tap);
 	settings_return(pass->settings);
 	record_finish(&pass->record);
 	free(pass);
@@ -127,28 +127,19 @@ static void stop_upstream(struct pass *pass)
 	pass->tunnel = NULL;
 }
 
-/* A new string: the outcome's text, naming the upstream where it speaks of Ollama. */
-static char *text_of(const struct pass *pass, enum outcome outcome)
-{
-	const char *text = outcome_text(outcome);
-
-	if (strncmp(text, "Ollama ", strlen("Ollama ")) == 0)
-		return mem_printf("Ollama at %s %s", pool_host(pass->passes->parts.pool),
-			text + strlen("Ollama "));
-	return mem_strdup(text);
-}
-
 /* The one bad ending: an error answer if none was begun, else the cut. */
 void pass_fail(struct pass *pass, enum outcome outcome, const char *text)
 {
 	struct passes_parts *parts = &pass->passes->parts;
-	char *words = text ? mem_strdup(text) : text_of(pass, outcome);
+	char *words = text ? mem_strdup(text) : last_words_text(outcome, pool_host(parts->pool));
 
 	stop_upstream(pass);
 	pass->record.error_message = words;
 	if (pass->client && !pass->answer_begun) {
+		enum outcome shown =
+			outcome == OUTCOME_SHUTTING_DOWN_CUT ? OUTCOME_SHUTTING_DOWN : outcome;
 		struct reply_error error = {
-			.outcome = outcome,
+			.outcome = shown,
 			.family = pass->record.family,
 			.text = words,
 			.request_id = pass->record.request_id[0] ? pass->record.request_id : NULL,
@@ -157,12 +148,12 @@ void pass_fail(struct pass *pass, enum outcome outcome, const char *text)
 		};
 
 		pass->record.response_bytes = reply_error(pass->client, &error);
-		pass->record.http_status = outcome_status(outcome);
+		pass->record.http_status = outcome_status(shown);
 		client_release(pass->client);
 	} else if (pass->client && pass->phase == PASS_FLUSHING) {
 		client_abort(pass->client);
 	} else if (pass->client) {
-		reply_cut(pass->client, NULL);
+		last_words_cut(pass->client, pass->tap, pass->format, pass->record.family, words);
 		client_release(pass->client);
 	}
 	finish(pass, outcome);
@@ -270,15 +261,19 @@ static void on_left(void *arg, enum outcome why)
 
 	pass->client = NULL;
 	if (was_served)
-		finish(pass, pass->status >= STATUS_CLIENT_ERROR ? OUTCOME_UPSTREAM_CLIENT_ERROR
-								 : OUTCOME_SUCCESS);
+		finish(pass, outcome_of_status(pass->status));
 	else
 		pass_fail(pass, why, NULL);
 }
 
 static void on_body_failed(void *arg, enum outcome why)
 {
-	pass_fail(arg, why, NULL);
+	struct pass *pass = arg;
+
+	/* An early answer is whole already; what is wrong with the useless rest of the upload does
+	 * not take it away. */
+	if (pass->phase != PASS_FLUSHING)
+		pass_fail(pass, why, NULL);
 }
 
 static void on_room(void *arg)
@@ -299,14 +294,9 @@ static void on_room(void *arg)
 static void on_sent(void *arg)
 {
 	struct pass *pass = arg;
-	enum outcome outcome = OUTCOME_SUCCESS;
 
 	pass->client = NULL;
-	if (pass->status >= STATUS_SERVER_ERROR)
-		outcome = OUTCOME_UPSTREAM_STATUS;
-	else if (pass->status >= STATUS_CLIENT_ERROR)
-		outcome = OUTCOME_UPSTREAM_CLIENT_ERROR;
-	finish(pass, outcome);
+	finish(pass, outcome_of_status(pass->status));
 }
 
 static const struct client_user user = {
@@ -362,7 +352,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	if (due_us > ticker_now_us())
 		pass_arm(pass);
 	else if (pass->phase == PASS_CONNECTING)
-		pass_refused(pass);
+		pass_refused(
+			pass, "Ollama does not accept connections within upstream_connect_timeout");
 	else
 		pass_fail(pass, OUTCOME_UPSTREAM_TIMEOUT, NULL);
 }

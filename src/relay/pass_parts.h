@@ -9,6 +9,7 @@
 #include "core/record.h"
 #include "core/route.h"
 #include "relay/pass.h"
+#include "json/tap.h"
 
 struct event;
 struct exchange;
@@ -44,6 +45,8 @@ struct pass {
 	enum pass_phase phase;
 	struct spool *spool; /* a collected body */
 	struct peek *peek;   /* while it is collected: the model for the log */
+	struct tap *tap;     /* where the answer's stream stands */
+	enum tap_format format;
 	bool has_body;
 	struct exchange *exchange;
 	struct tunnel *tunnel;
@@ -73,7 +76,7 @@ void pass_start_exchange(struct pass *pass);
 /* The body is coming, or the method has no name in evhttp: send it by a tunnel. May end the pass.
  */
 void pass_start_tunnel(struct pass *pass);
-/* No connection came about. Ends the pass. */
-void pass_refused(struct pass *pass);
+/* No connection came about. Ends the pass. `text` NULL: the outcome's. */
+void pass_refused(struct pass *pass, const char *text);
 
 #endif

@@ -5,8 +5,10 @@
 #include <event2/buffer.h>
 
 #include "back/exchange.h"
+#include "back/pool.h"
 #include "back/probe.h"
 #include "back/tunnel.h"
+#include "base/pieces.h"
 #include "base/ticker.h"
 #include "front/client.h"
 #include "front/reply.h"
@@ -46,6 +48,18 @@ static int64_t bodiless_length(const struct exchange_head *head)
 	return value;
 }
 
+/* Only streams of lines or events are watched: for the error line of a broken one. */
+static void begin_tap(struct pass *pass, const struct exchange_head *head)
+{
+	const struct field *type = fields_find(head->fields, "Content-Type");
+
+	pass->format = tap_format_of(type ? type->value : NULL, type ? type->value_length : 0);
+	if (pass->format == TAP_NDJSON || pass->format == TAP_SSE) {
+		pass->tap = tap_create(pass->format);
+		pass->record.stream = KNOWN_TRUE;
+	}
+}
+
 static void on_head(void *arg, const struct exchange_head *head)
 {
 	struct pass *pass = arg;
@@ -60,6 +74,7 @@ static void on_head(void *arg, const struct exchange_head *head)
 		bodiless_length(head));
 	forward_finish(&forward);
 	pass->answer_begun = true;
+	begin_tap(pass, head);
 	pass->record.http_status = head->status;
 	pass->record.response_bytes = 0;
 	pass_arm(pass);
@@ -74,6 +89,11 @@ static void pause_upstream(struct pass *pass)
 		tunnel_pause(pass->tunnel);
 }
 
+static void feed_tap(void *object, const void *bytes, size_t length)
+{
+	tap_feed(object, bytes, length);
+}
+
 static void on_data(void *arg, struct evbuffer *data)
 {
 	struct pass *pass = arg;
@@ -81,6 +101,8 @@ static void on_data(void *arg, struct evbuffer *data)
 	if (!pass->record.first_byte_us)
 		pass->record.first_byte_us = ticker_now_us();
 	pass->record.response_bytes += (int64_t)evbuffer_get_length(data);
+	if (pass->tap)
+		pieces_feed(data, feed_tap, pass->tap);
 	pass->activity_us = ticker_now_us();
 	reply_data(pass->client, data);
 	if (!pass->upstream_paused && !client_has_room(pass->client))
@@ -105,6 +127,21 @@ static void complete(struct pass *pass)
 	reply_end(pass->client);
 }
 
+void pass_refused(struct pass *pass, const char *text)
+{
+	probe_note_refused(pass->passes->parts.probe);
+	pass_fail(pass, OUTCOME_UPSTREAM_REFUSED, text);
+}
+
+/* No connection came about: for want of our own means, or because nobody accepted it. */
+static void could_not_begin(struct pass *pass)
+{
+	if (pool_failed_locally(pass->passes->parts.pool))
+		pass_fail(pass, OUTCOME_QUEUE_FULL, outcome_no_means);
+	else
+		pass_refused(pass, NULL);
+}
+
 static void ended(struct pass *pass, enum exchange_end end, bool was_reused)
 {
 	struct probe *probe = pass->passes->parts.probe;
@@ -116,8 +153,7 @@ static void ended(struct pass *pass, enum exchange_end end, bool was_reused)
 		complete(pass);
 		break;
 	case EXCHANGE_REFUSED:
-		probe_note_refused(probe);
-		pass_fail(pass, OUTCOME_UPSTREAM_REFUSED, NULL);
+		could_not_begin(pass);
 		break;
 	case EXCHANGE_RESET:
 		if (may_send_again(pass, was_reused)) {
@@ -189,12 +225,6 @@ static void begin_sending(struct pass *pass)
 	pass->activity_us = pass->record.dispatched_us;
 }
 
-void pass_refused(struct pass *pass)
-{
-	probe_note_refused(pass->passes->parts.probe);
-	pass_fail(pass, OUTCOME_UPSTREAM_REFUSED, NULL);
-}
-
 void pass_start_exchange(struct pass *pass)
 {
 	const struct request_head *head = client_head(pass->client);
@@ -216,7 +246,7 @@ void pass_start_exchange(struct pass *pass)
 	forward_finish(&forward);
 	free(target);
 	if (!pass->exchange)
-		pass_refused(pass);
+		could_not_begin(pass);
 	else
 		pass_arm(pass);
 }
@@ -239,7 +269,7 @@ void pass_start_tunnel(struct pass *pass)
 	forward_finish(&forward);
 	free(target);
 	if (!pass->tunnel)
-		pass_refused(pass);
+		could_not_begin(pass);
 	else
 		pass_arm(pass);
 }

@@ -101,11 +101,10 @@ void relay_stop(struct relay *relay)
 	{
 		struct relay_job *carried = relay_job_of(CONTAINER_OF(node, struct job, link));
 
-		/* Of a job that got no byte yet the client is told to come again; a begun answer
-		 * can only be cut. */
 		relay_fail(carried,
-			carried->job.reply == REPLY_NONE ? OUTCOME_SHUTTING_DOWN
-							 : OUTCOME_SHUTTING_DOWN_CUT,
+			job_holds_slot(&carried->job) || carried->job.state == JOB_FLUSHING
+				? OUTCOME_SHUTTING_DOWN_CUT
+				: OUTCOME_SHUTTING_DOWN,
 			NULL);
 	}
 }

@@ -78,8 +78,6 @@ int64_t relay_idle_limit(const struct relay_job *carried);
 void relay_fail(struct relay_job *carried, enum outcome outcome, const char *text);
 /* The good ending: the client has the whole answer. */
 void relay_complete(struct relay_job *carried);
-/* How Ollama's whole answer counts, by its status. */
-enum outcome relay_outcome_of_status(int status);
 /* Lets go of the kept body: after the response head it is not needed again. */
 void relay_forget_body(struct relay_job *carried);
 /* For the graveyard. */

@@ -52,9 +52,15 @@ static void requeue(struct relay_job *carried)
 	relay_arm(carried);
 }
 
+/* No connection came about. Our own want of means ends the job: Ollama may be well, and trying at
+ * once would spin. */
 static void refused(struct relay_job *carried)
 {
 	carried->exchange = NULL;
+	if (pool_failed_locally(carried->relay->parts.pool)) {
+		relay_fail(carried, OUTCOME_QUEUE_FULL, outcome_no_means);
+		return;
+	}
 	carried->job.refused++;
 	probe_note_refused(carried->relay->parts.probe);
 	requeue(carried);
@@ -209,10 +215,10 @@ void relay_dispatch(struct relay *relay, struct job *job)
 	relay_set_state(carried, JOB_CONNECTING);
 	forward_request(&forward, carried->client, &job->record, false);
 	carried->exchange = exchange_start(relay->parts.pool, &request, &events, carried);
-	if (!carried->exchange)
-		refused(carried);
-	else
+	if (carried->exchange)
 		relay_arm(carried);
+	else
+		refused(carried);
 	forward_finish(&forward);
 	free(target);
 }

@@ -84,14 +84,15 @@ def test_client_leaves_mid_stream(sim, proxy, wire, how):
     assert server.wait_log(1)[0]["http_status"] == 200
 
 
+@pytest.mark.parametrize("how", ["fin", "rst"])
 @pytest.mark.sim(config=ENDLESS)
-def test_client_leaves_with_a_pipelined_request_behind(sim, proxy, wire):
+def test_client_leaves_with_a_pipelined_request_behind(sim, proxy, wire, how):
     server = proxy()
     connection = wire(server.url)
     connection.send(chat() + request("GET", "/api/version"))
     assert connection.read_head().status == 200
     begun = time.monotonic()
-    connection.close()
+    leave(connection, how)
     sim.wait_for(lambda state: aborted(sim) == 1)
     assert time.monotonic() - begun < AT_ONCE_SECONDS
     server.wait_for(lambda stats: stats["cancelled"] == 1)

@@ -68,6 +68,7 @@ def test_a_port_that_is_taken_names_the_flag(sim, proxy):
     assert result.returncode == 1
     assert "--listen" in result.stderr
     assert server.url.removeprefix("http://") in result.stderr
+    assert f"held by shared-ollama (pid {server.pid})" in result.stderr
 
 
 @pytest.mark.sim(config=QUICK)

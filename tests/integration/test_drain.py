@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 
 import pytest
 from boxes import ENDLESS, QUICK, chat, lines_of, talker
@@ -46,7 +47,9 @@ def test_what_still_runs_at_the_end_of_the_drain_is_cut(proxy, wire):
     rest = running.expect_cut()
     assert b'{"error":' in rest
     assert not rest.endswith(b"0\r\n\r\n")
+    begun = time.monotonic()
     assert waiting.read_answer().status == 503
+    assert time.monotonic() - begun < 0.3
     server.wait_exit()
     assert [line["error_type"] for line in server.log_lines()].count("shutting_down") == 2
 
@@ -86,3 +89,18 @@ def test_a_kept_connection_is_closed_after_its_last_answer(proxy, wire):
     connection.send(request("GET", "/api/version"))
     assert connection.expect_cut() == b""
     server.wait_exit()
+
+
+@pytest.mark.sim(config=ENDLESS)
+def test_what_was_sent_but_has_no_answer_yet_is_told_to_come_again(sim, proxy, wire):
+    server = proxy("--drain-timeout", "0.3")
+    sim.fault("silent", path="/api/chat")
+    connection = wire(server.url)
+    connection.send(chat())
+    server.wait_for(lambda stats: stats["in_progress"] == 1)
+    server.signal(signal.SIGTERM)
+    answer = connection.read_answer()
+    assert (answer.status, bool(answer.get("Retry-After"))) == (503, True)
+    server.wait_exit()
+    line = server.log_lines()[0]
+    assert (line["error_type"], line["http_status"], line["attempts"]) == ("shutting_down", 503, 1)

@@ -136,3 +136,30 @@ def test_a_stream_that_ends_without_its_done_line_passes_as_it_is(sim, proxy, wi
     assert answer.status == 200
     line = server.wait_log(1)[0]
     assert (line["status"], line["total_duration_ms"], line["model_load_ms"]) == ("success", None, None)
+
+
+@pytest.mark.sim(config=QUICK)
+def test_a_pull_that_breaks_off_gets_an_error_line_and_a_cut(sim, proxy, wire):
+    server = proxy()
+    sim.fault("die_mid_stream", path="/api/pull", after_lines=1)
+    connection = wire(server.url)
+    connection.send(request("POST", "/api/pull", b'{"model":"nope"}'))
+    assert connection.read_head().status == 200
+    rest = connection.expect_cut()
+    assert b'{"error":"Ollama at 127.0.0.1' in rest
+    assert not rest.endswith(b"0\r\n\r\n")
+    assert server.wait_log(1)[0]["error_type"] == "upstream_truncated"
+
+
+@pytest.mark.parametrize("version,headers", [("1.1", [("Connection", "close")]), ("1.0", [])])
+@pytest.mark.sim(config=QUICK)
+def test_no_error_line_fills_up_an_answer_of_known_length(sim, proxy, wire, version, headers):
+    server = proxy()
+    sim.fault("truncate", path="/api/show")
+    connection = wire(server.url)
+    connection.send(request("POST", "/api/show", b'{"model":"m"}', headers).replace(b"HTTP/1.1", b"HTTP/" + version.encode()))
+    head = connection.read_head()
+    rest = connection.expect_cut()
+    assert b'{"error"' not in rest
+    if head.get("Content-Length"):
+        assert len(rest) < int(head.get("Content-Length"))

@@ -1,6 +1,8 @@
 """The endpoints below /sim/, the command line, and the edges of HTTP."""
 
 import hashlib
+import json
+import pathlib
 import signal
 import socket
 import subprocess
@@ -108,6 +110,8 @@ def test_http_1_0_keeps_the_connection_only_if_asked(sim):
 def test_json_is_read_as_go_reads_it(sim):
     assert sim.ask("POST", "/api/show", {"MODEL": "tiny"}).status == 200
     assert sim.ask("POST", "/api/show", b'{"model":"nope","model":"tiny"}').status == 200
+    deep = b'{"model":"tiny","messages":' + b"[" * 200000
+    assert sim.ask("POST", "/api/chat", deep).json()["error"] == "exceeded max depth"
     assert sim.ask("POST", "/api/generate", b"nonsense").json()["error"].startswith("invalid character 'n'")
 
 
@@ -159,6 +163,15 @@ def test_command_line(sim, tmp_path):
         wrong = run("--listen", "127.0.0.1:0", "--config", str(path))
         assert wrong.returncode == 1 and str(path) in wrong.stderr
     assert run("--config", str(tmp_path / "missing")).returncode == 1
+
+
+def test_the_example_configuration_is_good():
+    example = pathlib.Path(__file__).parents[2] / "subprojects" / "ollama-sim" / "sim.example.json"
+    server = Sim(["--config", str(example)])
+    assert len(server.model_names()) == len(json.loads(example.read_text())["models"])
+    body = {"model": "as-fast-as-possible", "prompt": "hi", "stream": False}
+    assert server.ask("POST", "/api/generate", body).json()["response"].endswith(" w98 w99")
+    server.stop()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,5 +1,6 @@
 """Faults on demand: each breaks just the requests it was asked to, in the way it says."""
 
+import json
 import time
 
 import pytest
@@ -62,6 +63,14 @@ def test_silent_until_the_client_leaves(sim):
         with pytest.raises(TimeoutError):
             connection.read()
     sim.wait_for(lambda state: state["clients_aborted"] == before + 1)
+
+
+def test_413_before_the_body_was_read(sim):
+    sim.fault("/api/chat", "early_413")
+    with sim.connect() as connection:
+        connection.send_raw(f"POST /api/chat HTTP/1.1\r\nHost: {connection.host}\r\nContent-Length: 100000000\r\n\r\n".encode())
+        answer = connection.read()
+        assert answer.status == 413 and answer.header("Connection") == "close"
 
 
 @pytest.mark.parametrize("kind, start", [("malformed_head", b"HTTP/1.1 two hundred"), ("half_head", b"HTTP/1.1 200 OK\r\nContent-Type: appl")])
@@ -168,3 +177,50 @@ def test_reset_forgets_rules(sim):
     sim.fault("*", "silent", count=100)
     sim.ask("POST", "/sim/reset")
     assert sim.ask("GET", "/api/version").status == 200
+
+
+def pipeline(connection, *requests):
+    data = b""
+    for method, path, body in requests:
+        text = json.dumps(body).encode()
+        head = f"{method} {path} HTTP/1.1\r\nHost: {connection.host}\r\nContent-Length: {len(text)}\r\n\r\n"
+        data += head.encode() + text
+    connection.send_raw(data)
+
+
+def test_close_in_mid_stream_starts_no_pipelined_request(sim):
+    endless = {"model": "slow", "prompt": "x"}
+    sim.fault("/api/chat", "close_idle", ms=100)
+    before = sim.model("slow:latest")["requests"]
+    with sim.connect() as connection:
+        chat = ("POST", "/api/chat", WHOLE)
+        pipeline(connection, chat, ("POST", "/api/generate", endless), ("POST", "/api/generate", endless))
+        assert connection.read().complete
+        assert connection.reader.rest() is not None
+    state = sim.wait_for_model("slow:latest", references=0, loading=False)
+    assert state["requests"] == before + 1
+
+
+def test_half_close_starts_no_pipelined_request(sim):
+    endless = ("POST", "/api/generate", {"model": "slow", "prompt": "x"})
+    before = sim.model("slow:latest")["requests"]
+    with sim.connect() as connection:
+        pipeline(connection, endless, endless)
+        connection.reader.until(b"w1")
+        connection.socket.shutdown(1)
+        assert connection.reader.rest().endswith(b"0\r\n\r\n")
+    state = sim.wait_for_model("slow:latest", references=0)
+    assert state["requests"] == before + 1
+
+
+def test_stalled_whole_answer_is_followed_by_the_pipelined_one(sim):
+    sim.fault("/api/chat", "stall_mid_stream", ms=50)
+    with sim.connect() as connection:
+        pipeline(connection, ("POST", "/api/chat", WHOLE), ("POST", "/api/chat", WHOLE))
+        assert [connection.read().complete for _ in range(2)] == [True, True]
+
+
+def test_answer_without_a_handler_can_be_cut(sim):
+    sim.fault("/nope", "die_mid_stream")
+    answer = sim.ask("GET", "/nope")
+    assert answer.status == 404 and not answer.complete

@@ -68,7 +68,7 @@ bool catalog_canonical(const char *name, char ret_name[CATALOG_NAME_BYTES])
 	ret_name[length] = '\0';
 	const char *last = strrchr(name, '/');
 	if (strchr(last == NULL ? name : last, ':') == NULL)
-		strcpy(ret_name + length, ":latest");
+		memcpy(ret_name + length, ":latest", sizeof(":latest"));
 	return ret_name[strlen(ret_name) - 1] != ':';
 }
 

@@ -71,13 +71,18 @@ bool conn_is_clogged(struct conn *conn)
 	return is_clogged;
 }
 
+/* The client left in the middle of something, and we did not throw it out. */
+static void count_abort(struct conn *conn)
+{
+	if (conn->doom == DOOM_NONE && (conn->state == CONN_BUSY || conn->state == CONN_BODY))
+		conn->sim->journal.clients_aborted++;
+}
+
 static void tell_gone(struct conn *conn)
 {
 	struct conn_user user = conn->user;
 
 	conn->user = (struct conn_user){0};
-	if (conn->doom == DOOM_NONE && (conn->state == CONN_BUSY || conn->state == CONN_BODY))
-		conn->sim->journal.clients_aborted++;
 	if (user.on_gone != NULL)
 		user.on_gone(user.arg);
 }
@@ -86,8 +91,11 @@ void conn_close(struct conn *conn)
 {
 	if (conn->state == CONN_CLOSED)
 		return;
-	tell_gone(conn);
+	count_abort(conn);
+	/* First closed, then told: what is written from there must not start the next pipelined
+	 * request. */
 	conn->state = CONN_CLOSED;
+	tell_gone(conn);
 	event_del(&conn->readable);
 	event_del(&conn->writable);
 	event_del(&conn->timer);
@@ -213,18 +221,32 @@ static void refuse(struct conn *conn, const char *text)
 	reply_refusal(conn, text);
 }
 
+/* True: the head was enough for an answer. */
+static bool is_answered_early(struct conn *conn)
+{
+	if (mischief_before_body(conn))
+		return true;
+	conn->reply.closes = conn->request.wants_close || closes_early(conn);
+	if (conn->route->on_head != NULL && conn->route->on_head(conn))
+		return true;
+	conn->reply.closes = conn->request.wants_close;
+	return false;
+}
+
 static void begin_body(struct conn *conn)
 {
-	const struct route *route = conn->route;
-
 	conn->state = CONN_BODY;
-	body_begin(&conn->body, &conn->request, route->mode, (size_t)conn->sim->settings.body_max);
+	body_begin(&conn->body, &conn->request, conn->route->mode,
+		(size_t)conn->sim->settings.body_max);
 	if (!conn->request.is_chunked && conn->request.content_length <= 0)
 		conn->body.place = BODY_AT_END;
-	conn->reply.closes = conn->request.wants_close || closes_early(conn);
-	if (route->on_head != NULL && route->on_head(conn))
+	if (is_answered_early(conn)) {
+		/* A fault may have spoilt the answer: then it ends with the turn, and reads no
+		 * more. */
+		if (conn->state == CONN_BODY)
+			conn->state = CONN_BUSY;
 		return;
-	conn->reply.closes = conn->request.wants_close;
+	}
 	if (conn->request.expects_continue && !is_body_complete(conn)) {
 		bytes_adds(&conn->out, "HTTP/1.1 100 Continue\r\n\r\n");
 		conn_mark_dirty(conn);
@@ -335,9 +357,10 @@ static void client_left(struct conn *conn)
 	if (conn->state == CONN_FLUSH)
 		return; /* the answer goes out, then it closes */
 	if (conn->state == CONN_BUSY && conn->user.on_gone != NULL) {
+		count_abort(conn);
+		conn->reply.closes = true; /* an answer that is ended now is the last one */
 		tell_gone(conn);
-		conn->state = CONN_BUSY;
-		if (conn->doom == DOOM_NONE)
+		if (conn->state == CONN_BUSY && conn->doom == DOOM_NONE)
 			conn_doom(conn, DOOM_CLOSE);
 		return;
 	}

@@ -20,6 +20,7 @@
 	X(STALL_BEFORE_HEAD, "stall_before_head")     \
 	X(SILENT, "silent")                           \
 	X(MALFORMED_HEAD, "malformed_head")           \
+	X(EARLY_413, "early_413")                     \
 	X(HALF_HEAD, "half_head")                     \
 	X(STATUS_500, "status_500")                   \
 	X(HEADER_103, "header_103")                   \

@@ -10,12 +10,40 @@
 /* yajl's words for a text that ends too early (yajl_parser.c). */
 #define YAJL_EARLY_END "premature EOF"
 #define YAJL_ERROR_BYTES 512
+/* Go's maxNestingDepth. yajl frees its trees by recursion: a deeper one would use up the stack. */
+#define MAX_DEPTH 10000
+
+static bool is_too_deep(const char *text)
+{
+	size_t depth = 0;
+
+	for (text += strcspn(text, "[{}]\""); *text != '\0'; text += strcspn(text, "[{}]\"")) {
+		char byte = *text++;
+
+		if (byte == '[' || byte == '{') {
+			if (++depth > MAX_DEPTH)
+				return true;
+		} else if (byte == '"') {
+			for (text += strcspn(text, "\"\\"); *text == '\\';
+				text += strcspn(text, "\"\\"))
+				text += text[1] == '\0' ? 1 : 2;
+			text += *text == '"' ? 1 : 0;
+		} else if (depth > 0) {
+			depth--;
+		}
+	}
+	return false;
+}
 
 yajl_val json_parse(const char *text, char error[JSON_ERROR_BYTES])
 {
 	char yajl_error[YAJL_ERROR_BYTES] = "";
-	yajl_val tree = yajl_tree_parse(text, yajl_error, sizeof(yajl_error));
 
+	if (is_too_deep(text)) {
+		snprintf(error, JSON_ERROR_BYTES, "exceeded max depth");
+		return NULL;
+	}
+	yajl_val tree = yajl_tree_parse(text, yajl_error, sizeof(yajl_error));
 	if (tree != NULL)
 		return tree;
 	while (isspace((unsigned char)*text))

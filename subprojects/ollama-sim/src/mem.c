@@ -36,7 +36,11 @@ char *mem_strdup(const char *text)
 
 char *mem_strndup(const char *text, size_t length)
 {
-	return checked(strndup(text, length));
+	char *copy = checked(malloc(length + 1));
+
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
 }
 
 char *mem_printf(const char *format, ...)

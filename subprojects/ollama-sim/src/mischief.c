@@ -9,6 +9,15 @@
 #define BIG_HEAD_BYTES (1U << 20)
 #define BIG_CHUNK_BYTES (16U << 20)
 
+bool mischief_before_body(struct conn *conn)
+{
+	if (conn->fault.kind != FAULT_EARLY_413)
+		return false;
+	conn->reply.closes = true;
+	reply_error(conn, 413, "simulated limit");
+	return true;
+}
+
 bool mischief_before_answer(struct conn *conn)
 {
 	switch (conn->fault.kind) {
@@ -36,6 +45,7 @@ bool mischief_before_answer(struct conn *conn)
 		reply_error(conn, 500, "simulated failure");
 		return true;
 	case FAULT_NONE:
+	case FAULT_EARLY_413:
 	case FAULT_HEADER_103:
 	case FAULT_DIE_MID_STREAM:
 	case FAULT_RESET_MID_STREAM:
@@ -138,6 +148,7 @@ bool mischief_on_chunk(struct conn *conn, const char *data, size_t length)
 	case FAULT_STALL_BEFORE_HEAD:
 	case FAULT_SILENT:
 	case FAULT_MALFORMED_HEAD:
+	case FAULT_EARLY_413:
 	case FAULT_HALF_HEAD:
 	case FAULT_STATUS_500:
 	case FAULT_HEADER_103:
@@ -164,6 +175,7 @@ bool mischief_on_body(struct conn *conn, const char *body, size_t length)
 	if (breaks) {
 		bytes_add(&conn->out, body, length / 2);
 		conn_doom(conn, kind == FAULT_RESET_MID_STREAM ? DOOM_RESET : DOOM_CLOSE);
+		conn_set_user(conn, NULL, NULL, NULL); /* for him the answer has ended */
 		return true;
 	}
 	if (kind == FAULT_STALL_MID_STREAM && conn->reply.framing == REPLY_LENGTH) {

@@ -8,6 +8,8 @@
 
 #include "conn.h"
 
+/* The body of a request is about to be read. */
+bool mischief_before_body(struct conn *conn);
 /* A complete request is about to be handled. */
 bool mischief_before_answer(struct conn *conn);
 /* The head of the answer is about to be written: an informational one first? */

@@ -38,6 +38,8 @@ static const char *reason_of(int status)
 		return "Not Found";
 	case 405:
 		return "Method Not Allowed";
+	case 413:
+		return "Request Entity Too Large";
 	case 500:
 		return "Internal Server Error";
 	case 501:
@@ -188,10 +190,8 @@ void reply_full(struct conn *conn, int status, const struct reply_fields *fields
 	}
 	conn->reply.framing = REPLY_LENGTH;
 	add_head(conn, status, fields, (int64_t)length);
-	if (mischief_on_body(conn, body, length)) {
-		conn_set_user(conn, NULL, NULL, NULL); /* the caller is done */
+	if (mischief_on_body(conn, body, length))
 		return;
-	}
 	bytes_add(&conn->out, body, length);
 	conn_end_exchange(conn);
 }

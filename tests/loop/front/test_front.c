@@ -41,7 +41,14 @@ enum {
 };
 
 /* What the handler does with the next request. */
-enum manner { ANSWER_AT_ONCE, ANSWER_AT_BODY_END, ANSWER_NEVER, ANSWER_BIG, REFUSE_EARLY };
+enum manner {
+	ANSWER_AT_ONCE,
+	ANSWER_AT_BODY_END,
+	ANSWER_NEVER,
+	ANSWER_BIG,
+	REFUSE_EARLY,
+	HOLD_BACK
+};
 
 struct front {
 	struct event_base *base;
@@ -163,7 +170,10 @@ static void on_request(void *arg, struct client *client)
 	case ANSWER_AT_BODY_END:
 	case ANSWER_NEVER:
 	case ANSWER_BIG:
+	case HOLD_BACK:
 		client_accept(client, &user, front);
+		if (front->manner == HOLD_BACK)
+			client_pause_body(client);
 		client_send_continue(client);
 		break;
 	}
@@ -399,6 +409,77 @@ static void test_leaving_with_pipelined_bytes_pending_is_seen(void **state)
 	until_no_clients(front);
 }
 
+/* A RST instead of a FIN: libevent alone would not tell it while nothing is read. */
+static void reset_peer(int peer)
+{
+	struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+	assert_int_equal(setsockopt(peer, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	close(peer);
+}
+
+static void test_a_reset_with_pipelined_bytes_pending_is_seen(void **state)
+{
+	struct front *front = *state;
+	int peer = connect_peer(front);
+
+	front->manner = ANSWER_NEVER;
+	say(front, peer, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+	until(front, &front->requests, 1);
+	turn(front);
+	reset_peer(peer);
+	until(front, &front->left, 1);
+	assert_int_equal(front->left_why, OUTCOME_CLIENT_GONE);
+	until_no_clients(front);
+}
+
+static void test_a_reset_while_the_body_is_held_back_is_seen(void **state)
+{
+	struct front *front = *state;
+	char *zeros = mem_zalloc(READ_BYTES);
+	int peer = connect_peer(front);
+
+	front->manner = HOLD_BACK;
+	say(front, peer, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n");
+	until(front, &front->requests, 1);
+	for (int i = 0; i < 20; i++) {
+		send(peer, zeros, READ_BYTES, MSG_NOSIGNAL);
+		turn(front);
+	}
+	reset_peer(peer);
+	until(front, &front->left, 1);
+	until_no_clients(front);
+	free(zeros);
+}
+
+/* Not with a FIN: to such a reader the end of the connection is the end of the answer. */
+static void test_an_answer_without_length_that_is_cut_is_reset(void **state)
+{
+	struct front *front = *state;
+	char *piece = mem_alloc(READ_BYTES);
+	ssize_t got = 0;
+	int peer;
+
+	front->settings->write_timeout_ms = 30;
+	front->manner = ANSWER_BIG;
+	peer = connect_peer(front);
+	say(front, peer, "GET /big HTTP/1.0\r\n\r\n");
+	until(front, &front->left, 1);
+	until_no_clients(front);
+	/* libevent closes the descriptor in a later turn */
+	for (int i = 0; i < TURNS_MOST && got >= 0; i++) {
+		turn(front);
+		got = recv(peer, piece, READ_BYTES, MSG_DONTWAIT);
+		if (got < 0 && errno == EAGAIN)
+			got = 0;
+		else
+			assert_int_not_equal(got, 0); /* no FIN */
+	}
+	assert_int_equal(errno, ECONNRESET);
+	free(piece);
+	close(peer);
+}
+
 static void test_an_early_refusal_is_read_while_the_body_goes_on(void **state)
 {
 	struct front *front = *state;
@@ -628,6 +709,9 @@ int main(void)
 		T(test_a_head_may_arrive_byte_by_byte),
 		T(test_pipelined_requests_are_answered_in_order),
 		T(test_leaving_with_pipelined_bytes_pending_is_seen),
+		T(test_a_reset_with_pipelined_bytes_pending_is_seen),
+		T(test_a_reset_while_the_body_is_held_back_is_seen),
+		T(test_an_answer_without_length_that_is_cut_is_reset),
 		T(test_an_early_refusal_is_read_while_the_body_goes_on),
 		T(test_a_bad_head_is_answered_and_the_connection_closed),
 		T(test_a_malformed_chunk_fails_the_body),

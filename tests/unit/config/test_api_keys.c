@@ -112,6 +112,8 @@ static void test_mistakes_name_their_line(void **state)
 		"t:3: keys: project must be a text of 1 to 128 printable characters in quotes");
 	assert_wrong(NAMED("allow_models = [1];"),
 		"t:3: keys: allow_models must be a list of texts in quotes, and not empty");
+	assert_wrong(NAMED("allow_models = (\"m\", 1);"),
+		"t:3: keys: allow_models must be a list of texts in quotes, and not empty");
 	assert_wrong(NAMED("allow_models = [];"),
 		"t:3: keys: allow_models must be a list of texts in quotes, and not empty");
 	assert_wrong(NAMED("allow_paths = { a = 1; };"),

@@ -73,6 +73,8 @@ static void test_defaults(void **state)
 	assert_string_equal(settings->request_log, "logs/requests.jsonl");
 	assert_int_equal(settings->log_operations, LOG_OPERATIONS_DEFAULT);
 	assert_int_equal(settings->log_level, LOG_INFO);
+	assert_int_equal(settings->request_log_max, 100 << 20);
+	assert_int_equal(settings->request_log_keep, 5);
 	assert_int_equal(settings->max_concurrent, 3);
 	assert_int_equal(settings->max_concurrent_limit, 16);
 	assert_int_equal(settings->max_queue_size, 50);

@@ -176,13 +176,6 @@ static void stream(struct world *world, struct carried *carried, uint32_t how)
 	}
 }
 
-static enum outcome outcome_of_status(int status)
-{
-	if (status >= STATUS_SERVER_ERROR)
-		return OUTCOME_UPSTREAM_STATUS;
-	return status >= STATUS_NOT_FOUND ? OUTCOME_UPSTREAM_CLIENT_ERROR : OUTCOME_SUCCESS;
-}
-
 static void go_on(struct world *world, struct carried *carried, uint32_t how)
 {
 	switch (carried->expected) {

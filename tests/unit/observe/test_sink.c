@@ -148,6 +148,60 @@ static void test_reopen_goes_on_in_a_new_file(void **state)
 	unlink(moved);
 }
 
+static const char *read_numbered(struct fixture *fixture, int number)
+{
+	char path[3 * PATH_BYTES];
+	int fd;
+	const char *text;
+
+	snprintf(path, sizeof(path), "%s.%d", fixture->path, number);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return NULL;
+	text = read_fd(fixture, fd);
+	close(fd);
+	unlink(path);
+	return text;
+}
+
+static void test_a_full_file_is_moved_aside_between_lines(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sink *sink = sink_create(fixture->path);
+
+	sink_set_rotation(sink, 8, 2);
+	for (char number = '1'; number <= '7'; number++) {
+		char line[] = {'l', 'i', 'n', 'e', number, '\0'};
+
+		add(sink, line);
+		sink_flush(sink);
+	}
+	sink_destroy(sink);
+	/* two lines a file: 1 2 | 3 4 | 5 6 | 7, of which two old files stay */
+	assert_string_equal(read_numbered(fixture, 1), "line5\nline6\n");
+	assert_string_equal(read_numbered(fixture, 2), "line3\nline4\n");
+	assert_null(read_numbered(fixture, 3));
+	assert_string_equal(read_path(fixture, fixture->path), "line7\n");
+}
+
+static void test_a_file_that_cannot_be_moved_goes_on(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sink *sink = sink_create(fixture->path);
+	char blocker[3 * PATH_BYTES];
+
+	snprintf(blocker, sizeof(blocker), "%s.1", fixture->path);
+	assert_int_equal(mkdir(blocker, 0700), 0);
+	sink_set_rotation(sink, 4, 1);
+	add(sink, "one");
+	sink_flush(sink);
+	add(sink, "two");
+	sink_flush(sink);
+	sink_destroy(sink);
+	assert_string_equal(read_path(fixture, fixture->path), "one\ntwo\n");
+	assert_int_equal(rmdir(blocker), 0);
+}
+
 static void test_reopen_that_fails_keeps_the_old_file(void **state)
 {
 	struct fixture *fixture = *state;
@@ -360,6 +414,8 @@ int main(void)
 		WITH_FOLDER(test_missing_folders_are_made),
 		WITH_FOLDER(test_a_file_that_ends_in_a_torn_line_gets_its_newline),
 		WITH_FOLDER(test_reopen_goes_on_in_a_new_file),
+		WITH_FOLDER(test_a_full_file_is_moved_aside_between_lines),
+		WITH_FOLDER(test_a_file_that_cannot_be_moved_goes_on),
 		WITH_FOLDER(test_reopen_that_fails_keeps_the_old_file),
 		WITH_FOLDER(test_full_disk_drops_lines_and_counts_them),
 		WITH_FOLDER(test_a_line_cut_by_a_full_disk_is_completed_later),

@@ -1,0 +1,43 @@
+"""Running out of descriptors says nothing about Ollama and is survived (PRODUCT 2, 3.10)."""
+
+import os
+import resource
+
+import pytest
+from boxes import ENDLESS, chat
+from wire import request
+
+
+def descriptors(pid):
+    return {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+
+
+@pytest.mark.sim(config=ENDLESS)
+def test_out_of_descriptors_is_not_taken_for_a_dead_ollama(proxy, wire):
+    server = proxy()
+    server.wait_for(lambda stats: stats["upstream"]["state"] == "up")
+    running, job, other = wire(server.url), wire(server.url), wire(server.url)
+    for connection in (running, job, other):
+        assert connection.ask("GET", "/api/version").status == 200
+    running.send(chat())
+    assert running.read_head().status == 200
+    before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    # no further descriptor: neither for a job's nor for a pass's connection to Ollama, nor for a probe's
+    tight = min(set(range(1024)) - descriptors(server.pid))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (tight, before[1]))
+    answers = []
+    for connection, asked in ((job, chat()), (job, chat()), (other, request("DELETE", "/api/nothing", b"x"))):
+        connection.send(asked)
+        answers.append(connection.read_head())
+        connection.read_exactly(int(answers[-1].get("Content-Length") or 0))
+    # what is kept open to Ollama may serve one of them; the others are told to come again
+    assert 503 in [answer.status for answer in answers]
+    assert 502 not in [answer.status for answer in answers]
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+    assert server.stats()["upstream"]["state"] == "up"
+    late = wire(server.url)
+    late.send(chat())
+    assert late.read_head().status == 200
+    for connection in (running, late):
+        connection.close()
+    server.wait_for(lambda stats: stats["in_progress"] == 0)
