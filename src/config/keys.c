@@ -48,8 +48,7 @@ static const char *const levels[] = {
 #define SIZE                                                                               \
 	.type = KEY_SIZE, .placeholder = "BYTES", .minimum = 1, .maximum = SIZE_MAX_BYTES, \
 	.zero_is_no_limit = true, .is_reloadable = true
-#define WORDS .type = KEY_WORDS, .fallback = "", .fallback_shown = "none", .is_reloadable = true
-#define COUNT .type = KEY_COUNT, .placeholder = "N", .is_reloadable = true
+#define WORDS .type = KEY_WORDS, .fallback = "", .is_reloadable = true
 
 const struct key keys[] = {
 	{FIELD(listen), .section = "Where", .type = KEY_ADDRESSES, .fallback = "127.0.0.1:8000",
@@ -79,16 +78,16 @@ const struct key keys[] = {
 		.help = "the least important diagnostics shown on stderr"},
 
 	{FIELD(server_names), .section = "Who may (API keys stand in the file: docs/security.md)",
-		WORDS, .placeholder = "NAMES",
+		WORDS, .fallback_shown = "none", .placeholder = "NAMES",
 		.help = "names that clients may use in Host besides addresses, single words, "
 			"*.local and the like, and the machine's own"},
-	{FIELD(cors_origins), WORDS, .placeholder = "ORIGINS",
+	{FIELD(cors_origins), WORDS, .fallback_shown = "none", .placeholder = "ORIGINS",
 		.help = "what OLLAMA_ORIGINS is for the Ollama behind: web pages that may read "
 			"the proxy's own answers"},
-	{FIELD(allow_paths), WORDS, .placeholder = "PATHS",
+	{FIELD(allow_paths), WORDS, .fallback_shown = "all", .placeholder = "PATHS",
 		.help = "the paths that are permitted, with all below them; read-only: whatever "
 			"does not change Ollama's models"},
-	{FIELD(allow_models), WORDS, .placeholder = "MODELS",
+	{FIELD(allow_models), WORDS, .fallback_shown = "all", .placeholder = "MODELS",
 		.help = "the models that are permitted"},
 	{FIELD(key_salt), .type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
 		.placeholder = "TEXT", .is_secret = true, .is_reloadable = true,

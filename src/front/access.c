@@ -15,8 +15,13 @@
 #include "io/own_names.h"
 #include "io/secret.h"
 
-/* A name has at most 253 bytes (RFC 1035 §2.3.4); longer ones are nobody's. */
-enum { HOST_BYTES = 256 };
+enum {
+	/* A name has at most 253 bytes (RFC 1035 §2.3.4); longer ones are nobody's. */
+	HOST_BYTES = 256,
+	/* Four times the longest that anybody would make; hashing a head full of anything else
+	   would be work that strangers order. */
+	KEY_BYTES_MOST = 512,
+};
 
 _Static_assert((int)API_KEY_HASH_BYTES == (int)SECRET_HASH_BYTES, "both are SHA-256");
 
@@ -133,7 +138,7 @@ bool access_host_is_known(const struct settings *settings, char *const *own_name
 /* Keys. */
 
 /* What may be a key in this field: the token of Authorization: Bearer, or all of X-Api-Key. false:
- * the field is neither. */
+ * it has none. */
 static bool token_of(const struct field *field, const char **ret_token, size_t *ret_length)
 {
 	static const char scheme[] = "Bearer ";
@@ -149,7 +154,7 @@ static bool token_of(const struct field *field, const char **ret_token, size_t *
 		skipped++;
 	*ret_token = field->value + skipped;
 	*ret_length = field->value_length - skipped;
-	return *ret_length > 0;
+	return *ret_length > 0 && *ret_length <= KEY_BYTES_MOST;
 }
 
 /* All keys are compared, so that time does not tell which one it was. */

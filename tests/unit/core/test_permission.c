@@ -192,6 +192,14 @@ static void test_passes_where_models_are_limited(void **state)
 		{"GET", "/new", PERMISSION_FREE},
 		{"POST", "/api/blobs/sha256:1", PERMISSION_FREE},
 		{"OPTIONS", "/api/chat", PERMISSION_FREE},
+		{"POST", "/api/tags", PERMISSION_FREE},
+		{"POST", "/api/ps", PERMISSION_FREE},
+		{"POST", "/api/version", PERMISSION_FREE},
+		{"POST", "/", PERMISSION_FREE},
+		{"PUT", "/api/embed", PERMISSION_DENIED},
+		{"PUT", "/api/generate", PERMISSION_DENIED},
+		{"PUT", "/v1/audio/transcriptions", PERMISSION_DENIED},
+		{"PUT", "/v1/images/generations", PERMISSION_DENIED},
 	};
 	struct lists lists = {0};
 

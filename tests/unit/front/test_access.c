@@ -16,6 +16,7 @@
 #include "base/ticker.h"
 #include "config/file.h"
 #include "config/settings.h"
+#include "io/secret.h"
 #include "requests.h"
 
 enum { S = 1000 * 1000, START_US = 1000 * S };
@@ -267,6 +268,25 @@ static void test_the_salt_counts(void **state)
 	end(&fixture);
 }
 
+/* It is not even hashed. */
+static void test_what_is_longer_than_512_bytes_is_no_key(void **state)
+{
+	for (size_t length = 512; length <= 513; length++) {
+		char *key = mem_zalloc(length + 1);
+		char *field =
+			mem_printf("X-Api-Key: %s\r\n", (const char *)memset(key, 'k', length));
+		struct fixture fixture;
+
+		begin(&fixture, KEYS);
+		assert_true(secret_hash("", key, length, fixture.settings->api_keys[1].hash));
+		assert_verdict(&fixture, "GET", "/", field,
+			length > 512 ? OUTCOME_UNAUTHORIZED : OUTCOME_NONE);
+		end(&fixture);
+		free(field);
+		free(key);
+	}
+}
+
 /* Browsers send no key with it. */
 static void test_a_preflight_needs_no_key(void **state)
 {
@@ -484,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_the_key_leaves_the_head_and_other_credentials_stay),
 		cmocka_unit_test(test_the_key_leaves_the_head_whatever_the_verdict),
 		cmocka_unit_test(test_the_salt_counts),
+		cmocka_unit_test(test_what_is_longer_than_512_bytes_is_no_key),
 		cmocka_unit_test(test_a_preflight_needs_no_key),
 		cmocka_unit_test(test_a_rate_bounds_what_goes_to_ollama),
 		cmocka_unit_test(test_new_settings_keep_the_buckets),
