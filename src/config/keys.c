@@ -49,6 +49,7 @@ static const char *const levels[] = {
 	.type = KEY_SIZE, .placeholder = "BYTES", .minimum = 1, .maximum = SIZE_MAX_BYTES, \
 	.zero_is_no_limit = true, .is_reloadable = true
 #define WORDS .type = KEY_WORDS, .fallback = "", .is_reloadable = true
+#define COUNT .type = KEY_COUNT, .placeholder = "N", .is_reloadable = true
 
 const struct key keys[] = {
 	{FIELD(listen), .section = "Where", .type = KEY_ADDRESSES, .fallback = "127.0.0.1:8000",
