@@ -22,6 +22,8 @@ struct listeners {
 	struct tls_server *tls; /* NULL: no certificate is configured */
 	struct listener *items[LISTENERS_MOST];
 	size_t count;
+	bool is_exposed;       /* to other machines */
+	bool is_admin_exposed; /* those of admin_listen */
 };
 
 static void add(struct listeners *listeners, struct listener *listener, bool is_tls)
@@ -40,7 +42,14 @@ static bool may_be_left_out(const struct address *address, size_t index, int err
 	       (error == EAFNOSUPPORT || error == EADDRNOTAVAIL);
 }
 
-static bool listen_on(struct listeners *listeners, const char *text, char **ret_error)
+static void note_exposed(struct listeners *listeners, const struct address *address, bool is_admin)
+{
+	if (!address_is_loopback((const struct sockaddr *)&address->storage))
+		*(is_admin ? &listeners->is_admin_exposed : &listeners->is_exposed) = true;
+}
+
+static bool listen_on(
+	struct listeners *listeners, const char *text, bool is_admin, char **ret_error)
 {
 	const char *after_https = where_after_https(text);
 	struct address addresses[LISTENERS_MOST];
@@ -49,14 +58,15 @@ static bool listen_on(struct listeners *listeners, const char *text, char **ret_
 		after_https ? after_https : text, addresses, LISTENERS_MOST, &wrong);
 
 	if (count == 0) {
-		*ret_error = mem_printf("--listen %s: %s", text, wrong);
+		*ret_error = mem_printf("--%slisten %s: %s", is_admin ? "admin-" : "", text, wrong);
 		return false;
 	}
 	for (size_t i = 0; i < count && listeners->count < LISTENERS_MOST; i++) {
 		struct listener *listener = listener_create(
-			listeners->base, listeners->clients, &addresses[i], ret_error);
+			listeners->base, listeners->clients, &addresses[i], is_admin, ret_error);
 
 		if (listener) {
+			note_exposed(listeners, &addresses[i], is_admin);
 			add(listeners, listener, after_https != NULL);
 		} else if (may_be_left_out(&addresses[i], i, errno)) {
 			LOG(INFO, "without IPv6 here", LOG_TEXT("reason", *ret_error));
@@ -95,10 +105,12 @@ static bool open_all(struct listeners *listeners, char **ret_error)
 	for (size_t i = 0; is_done && i < count && i < LISTENERS_MOST; i++)
 		is_done = adopt(listeners, &passed[i], ret_error);
 	free(passed);
-	if (count > 0)
-		return is_done;
-	for (char **text = listeners->settings->listen; is_done && *text; text++)
-		is_done = listen_on(listeners, *text, ret_error);
+	/* Passed sockets stand in for listen only; whether they are exposed is their unit's affair.
+	 */
+	for (char **text = listeners->settings->listen; is_done && count == 0 && *text; text++)
+		is_done = listen_on(listeners, *text, false, ret_error);
+	for (char **text = listeners->settings->admin_listen; is_done && *text; text++)
+		is_done = listen_on(listeners, *text, true, ret_error);
 	return is_done;
 }
 
@@ -130,6 +142,11 @@ void listeners_destroy(struct listeners *listeners)
 		listener_destroy(listeners->items[i]);
 	tls_server_destroy(listeners->tls);
 	free(listeners);
+}
+
+bool listeners_are_exposed(const struct listeners *listeners, bool is_admin)
+{
+	return is_admin ? listeners->is_admin_exposed : listeners->is_exposed;
 }
 
 size_t listeners_count(const struct listeners *listeners)

@@ -26,6 +26,8 @@ size_t listeners_count(const struct listeners *listeners);
 /* "127.0.0.1:8000", with the port that the kernel chose, or "unix:PATH". */
 const char *listeners_name(const struct listeners *listeners, size_t index);
 bool listeners_is_tls(const struct listeners *listeners, size_t index);
+/* Other machines can reach one of them: of admin_listen, or of the others. */
+bool listeners_are_exposed(const struct listeners *listeners, bool is_admin);
 /* A connection went: those that stopped at a limit accept again. */
 void listeners_resume(struct listeners *listeners);
 /* Reads certificate and key again, for connections that come from now on. If they are wrong the old

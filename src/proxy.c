@@ -23,6 +23,7 @@
 #include "core/residency.h"
 #include "core/ring.h"
 #include "core/scheduler.h"
+#include "front/access.h"
 #include "front/client.h"
 #include "front/clients.h"
 #include "front/reply.h"
@@ -67,6 +68,7 @@ struct proxy {
 	struct tls_client *tls; /* of an https upstream; else NULL */
 	struct pool *pool;
 	struct probe *probe;
+	struct access *access;
 	struct clients *clients;
 	struct listeners *listeners; /* NULL while they are made */
 	struct passes *passes;
@@ -143,6 +145,48 @@ static struct admin_view view_of(const struct proxy *proxy)
 	};
 }
 
+/* Own endpoints are neither counted nor logged, nor are their refusals. */
+static void refuse(struct proxy *proxy, struct client *client, const struct route *route,
+	const struct access_verdict *verdict)
+{
+	struct reply_error error = {
+		.outcome = verdict->outcome, .family = route->family, .text = verdict->text};
+
+	switch (route->kind) {
+	case ROUTE_OWN:
+		reply_error(client, &error);
+		break;
+	case ROUTE_JOB:
+		relay_refuse(proxy->relay, client, route, verdict);
+		break;
+	case ROUTE_GONE:
+	case ROUTE_PASS:
+		passes_refuse_access(proxy->passes, client, route, verdict);
+		break;
+	}
+}
+
+/* false: it may not come in and is answered. */
+static bool let_in(struct proxy *proxy, struct client *client, const struct route *route)
+{
+	struct access_peer peer = {
+		.ip = client_ip(client),
+		.is_loopback = client_is_loopback(client),
+		.came_by_admin = client_came_by_admin(client),
+	};
+	struct access_verdict verdict =
+		access_check(proxy->access, client_head_to_check(client), &peer, route);
+
+	client_set_key(client, verdict.key);
+	if (verdict.is_absent) {
+		reply_not_found(client);
+		return false;
+	}
+	if (verdict.outcome != OUTCOME_NONE)
+		refuse(proxy, client, route, &verdict);
+	return verdict.outcome == OUTCOME_NONE;
+}
+
 /* A whole head: ours, gone, a job or a pass. */
 static void on_request(void *arg, struct client *client)
 {
@@ -152,6 +196,8 @@ static void on_request(void *arg, struct client *client)
 	struct admin_view view;
 	char *text;
 
+	if (!let_in(proxy, client, &route))
+		return;
 	switch (route.kind) {
 	case ROUTE_OWN:
 		view = view_of(proxy);
@@ -413,6 +459,17 @@ static struct event_base *create_base(void)
 	return base;
 }
 
+static void warn_if_open(const struct proxy *proxy)
+{
+	if (proxy->settings->api_keys_count > 0)
+		return;
+	if (listeners_are_exposed(proxy->listeners, false))
+		LOG(WARN, "other machines can use this without a key: whoever reaches it may use, "
+			  "pull and delete models; configure keys (docs/security.md)");
+	if (listeners_are_exposed(proxy->listeners, true))
+		LOG(WARN, "other machines can reach admin_listen and no keys are configured");
+}
+
 static void create_core(struct proxy *proxy)
 {
 	const struct settings *settings = proxy->settings;
@@ -486,6 +543,7 @@ static void create_front(struct proxy *proxy)
 		.arg = proxy,
 	};
 
+	proxy->access = access_create(proxy->settings);
 	proxy->clients = clients_create(proxy->base, proxy->graveyard, proxy->settings, &events);
 }
 
@@ -529,6 +587,7 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 		goto fail;
 	for (size_t i = 0; i < listeners_count(proxy->listeners); i++)
 		fprintf(stderr, "listening on %s\n", listeners_name(proxy->listeners, i));
+	warn_if_open(proxy);
 	systemd_notify(SYSTEMD_READY);
 	if (isatty(STDERR_FILENO))
 		proxy->banner = banner_create(proxy->pool, proxy->probe, proxy->residency, settings,
@@ -549,6 +608,7 @@ void proxy_destroy(struct proxy *proxy)
 	relay_destroy(proxy->relay);
 	passes_destroy(proxy->passes);
 	clients_destroy(proxy->clients);
+	access_destroy(proxy->access);
 	probe_destroy(proxy->probe);
 	pool_destroy(proxy->pool);
 	tls_client_destroy(proxy->tls);

@@ -1,5 +1,7 @@
 #include "base/pieces.h"
 
+#include <string.h>
+
 #include <event2/buffer.h>
 
 enum { PIECES_AT_ONCE = 16 };
@@ -24,4 +26,26 @@ void pieces_feed(struct evbuffer *buffer,
 			done += pieces[i].iov_len;
 		}
 	}
+}
+
+struct wiping {
+	size_t left;
+};
+
+static void wipe_piece(void *object, const void *bytes, size_t length)
+{
+	struct wiping *wiping = object;
+
+	if (length > wiping->left)
+		length = wiping->left;
+	/* the buffer's own memory: nobody else shares heads */
+	explicit_bzero((void *)bytes, length);
+	wiping->left -= length;
+}
+
+void pieces_wipe(struct evbuffer *buffer, size_t length)
+{
+	struct wiping wiping = {.left = length};
+
+	pieces_feed(buffer, wipe_piece, &wiping);
 }

@@ -1,6 +1,6 @@
 /*
  * Looks at the bytes of an evbuffer piece by piece, in place. Called by relay to feed request and
- * response bodies to json/.
+ * response bodies to json/, by http and front to wipe what may hold a key.
  */
 #ifndef SO_BASE_PIECES_H
 #define SO_BASE_PIECES_H
@@ -13,5 +13,7 @@ struct evbuffer;
  * `feed`. */
 void pieces_feed(struct evbuffer *buffer,
 	void (*feed)(void *object, const void *bytes, size_t length), void *object);
+/* Overwrites the first `length` bytes (at most all) in place: freed memory keeps what it held. */
+void pieces_wipe(struct evbuffer *buffer, size_t length);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/graveyard.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pieces.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "front/client_parts.h"
@@ -68,7 +69,11 @@ struct client *client_create(struct clients *clients, struct bufferevent *connec
 static void destroy_client(void *object)
 {
 	struct client *client = object;
+	struct evbuffer *input = bufferevent_get_input(client->connection);
 
+	/* a head that did not become complete may hold a key all the same */
+	if (!client->has_head)
+		pieces_wipe(input, evbuffer_get_length(input));
 	request_head_finish(&client->head);
 	if (client->timer)
 		event_free(client->timer);
@@ -159,6 +164,7 @@ static void go_on_reading(struct client *client)
 static void forget_request(struct client *client)
 {
 	request_head_finish(&client->head);
+	client->key = NULL;
 	client->has_head = false;
 	client->has_served = true;
 	client->body_paused = false;
@@ -429,6 +435,27 @@ static void on_event(struct bufferevent *connection, short what, void *arg)
 const struct request_head *client_head(const struct client *client)
 {
 	return &client->head;
+}
+
+struct request_head *client_head_to_check(struct client *client)
+{
+	assert(client->has_head && !client->user);
+	return &client->head;
+}
+
+void client_set_key(struct client *client, const struct api_key *key)
+{
+	client->key = key;
+}
+
+const struct api_key *client_key(const struct client *client)
+{
+	return client->key;
+}
+
+bool client_came_by_admin(const struct client *client)
+{
+	return client->came_by_admin;
 }
 
 const char *client_ip(const struct client *client)

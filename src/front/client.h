@@ -18,6 +18,7 @@
 #include "http/framing.h"
 #include "http/head.h"
 
+struct api_key;
 struct client;
 struct evbuffer;
 
@@ -43,6 +44,16 @@ struct client_user {
 
 /* The request in hand; valid until on_sent, on_left, client_release() or client_abort(). */
 const struct request_head *client_head(const struct client *client);
+/* For access_check(), before the request has a user. */
+struct request_head *client_head_to_check(struct client *client);
+/*
+ * The API key of the request in hand; NULL: none. Belongs to the settings in force at on_request:
+ * whoever keeps it takes those.
+ */
+void client_set_key(struct client *client, const struct api_key *key);
+const struct api_key *client_key(const struct client *client);
+/* It came by a listener of admin_listen. */
+bool client_came_by_admin(const struct client *client);
 /* The peer's address without port. */
 const char *client_ip(const struct client *client);
 bool client_is_loopback(const struct client *client);

@@ -52,6 +52,7 @@ struct client {
 	char *ip;
 	bool is_loopback;
 	bool is_tls; /* the bufferevent does all writing itself */
+	bool came_by_admin;
 
 	enum client_state state;
 	struct request_head head;
@@ -60,6 +61,7 @@ struct client {
 
 	const struct client_user *user; /* NULL: nobody, or the answer delivers itself */
 	void *user_arg;
+	const struct api_key *key;
 	bool has_head;	 /* head stands */
 	bool has_served; /* a request was answered: an idle connection may be closed without a word
 			  */

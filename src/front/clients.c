@@ -93,12 +93,14 @@ bool clients_may_add_from(const struct clients *clients, const struct sockaddr *
 }
 
 void clients_add(struct clients *clients, struct bufferevent *connection,
-	const struct sockaddr *address, bool is_tls)
+	const struct sockaddr *address, bool is_tls, bool came_by_admin)
 {
 	char ip[ADDRESS_TEXT_BYTES];
+	struct client *client;
 
 	address_print_ip(address, ip);
-	client_create(clients, connection, ip, address_is_loopback(address), is_tls);
+	client = client_create(clients, connection, ip, address_is_loopback(address), is_tls);
+	client->came_by_admin = came_by_admin;
 }
 
 bool clients_flush(struct clients *clients)

@@ -37,6 +37,7 @@ struct listener {
 	evhtp_t *htp;
 	char *name;
 	struct event *retry;
+	bool is_admin;
 	bool is_stopped;
 
 	char *path; /* of a local socket that is ours to remove; NULL: none */
@@ -108,7 +109,8 @@ static evhtp_res on_post_accept(evhtp_connection_t *connection, void *arg)
 		return EVHTP_RES_ERROR;
 	fcntl(connection->sock, F_SETFD, FD_CLOEXEC);
 	owned = evhtp_connection_take_ownership(connection);
-	clients_add(listener->clients, owned, (struct sockaddr *)&peer, listener_is_tls(listener));
+	clients_add(listener->clients, owned, (struct sockaddr *)&peer, listener_is_tls(listener),
+		listener->is_admin);
 	if (!clients_may_add(listener->clients)) {
 		LOG(WARN, "accepting no more connections: max_connections",
 			LOG_TEXT("listener", listener->name));
@@ -263,21 +265,22 @@ fail:
 }
 
 /* Names the flag and, for a port that is taken, who holds it. A new string. */
-static char *explain(const char *name, int error)
+static char *explain(const char *name, bool is_admin, int error)
 {
 	char *holder = NULL;
 	char *text;
 
 	if (error == EADDRINUSE && strncmp(name, "unix:", strlen("unix:")) != 0)
 		holder = holder_of_port((uint16_t)strtoul(strrchr(name, ':') + 1, NULL, 10));
-	text = mem_printf("cannot listen on %s: %s%s%s; choose another address with --listen", name,
-		strerror(error), holder ? ", held by " : "", holder ? holder : "");
+	text = mem_printf("cannot listen on %s: %s%s%s; choose another address with --%slisten",
+		name, strerror(error), holder ? ", held by " : "", holder ? holder : "",
+		is_admin ? "admin-" : "");
 	free(holder);
 	return text;
 }
 
 struct listener *listener_create(struct event_base *base, struct clients *clients,
-	const struct address *address, char **ret_error)
+	const struct address *address, bool is_admin, char **ret_error)
 {
 	int fd = open_socket(address);
 	struct listener *listener = fd < 0 ? NULL : listen_on(base, clients, fd);
@@ -285,11 +288,12 @@ struct listener *listener_create(struct event_base *base, struct clients *client
 	char *name;
 
 	if (listener) {
+		listener->is_admin = is_admin;
 		note_file(listener, address);
 		return listener;
 	}
 	name = name_of((const struct sockaddr *)&address->storage);
-	*ret_error = explain(name, error);
+	*ret_error = explain(name, is_admin, error);
 	free(name);
 	errno = error;
 	return NULL;

@@ -17,12 +17,12 @@ struct listener;
 struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 
 /*
- * NULL: `ret_error`, a new string that the caller frees, says what is wrong and names the flag;
- * errno is the reason. A local socket gets the mode 0660; a file that an ended program left behind
- * is replaced, and it is removed with the listener.
+ * `is_admin`: one of admin_listen. NULL: `ret_error`, a new string that the caller frees, says what
+ * is wrong and names the flag; errno is the reason. A local socket gets the mode 0660; a file that
+ * an ended program left behind is replaced, and it is removed with the listener.
  */
 MUST_CHECK struct listener *listener_create(struct event_base *base, struct clients *clients,
-	const struct address *address, char **ret_error);
+	const struct address *address, bool is_admin, char **ret_error);
 /* A socket that listens already and is taken over, with its end too. NULL: as above. */
 MUST_CHECK struct listener *listener_adopt(
 	struct event_base *base, struct clients *clients, int fd, char **ret_error);

@@ -120,6 +120,8 @@ static const char *askable(char *const *listen)
 
 static bool find_place(const char *url, const struct settings *settings, struct place *ret_place)
 {
+	bool is_moved = settings->admin_listen && settings->admin_listen[0];
+	char **listen = is_moved ? settings->admin_listen : settings->listen;
 	const char *reason = "there is none";
 
 	if (url) {
@@ -128,8 +130,7 @@ static bool find_place(const char *url, const struct settings *settings, struct 
 		printf("fail: cannot use the URL: %s\n", reason);
 		return false;
 	}
-	if (settings->listen && settings->listen[0] &&
-		place_of_listen(askable(settings->listen), ret_place, &reason))
+	if (listen && listen[0] && place_of_listen(askable(listen), ret_place, &reason))
 		return true;
 	printf("fail: cannot tell the URL from the address to listen on: %s: give the URL after "
 	       "`health`\n",

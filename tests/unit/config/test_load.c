@@ -324,6 +324,11 @@ static void test_relations_between_keys(void **state)
 		LOAD(no_environment, "--listen", "[::1]:11434", "--upstream", "http://[::1]"),
 		LOAD_FAILURE,
 		"upstream (http://[::1]) is listen ([::1]:11434): that is shared-ollama itself");
+	assert_message(LOAD(no_environment, "--admin-listen", "127.0.0.1:11434"), LOAD_FAILURE,
+		"upstream (http://127.0.0.1:11434) is admin_listen (127.0.0.1:11434): that is "
+		"shared-ollama itself");
+	assert_message(LOAD(no_environment, "--allow-paths", "/v1,api"), LOAD_FAILURE,
+		"allow_paths: \"api\" does not begin with / and is not read-only");
 	result = LOAD(no_environment, "--body-total", "0", "--max-concurrent", "16");
 	assert_int_equal(result.action, LOAD_SERVE);
 	finish(&result);
