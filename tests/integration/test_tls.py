@@ -1,5 +1,6 @@
 """TLS between clients and us (PRODUCT 1.8): versions, ALPN, resumption, streams, ends and cuts, certificate reload."""
 
+import contextlib
 import hashlib
 import json
 import signal
@@ -181,7 +182,7 @@ def test_a_client_that_leaves_ends_its_work(sim, served, tls, how):
     begun = time.monotonic()
     if how == "close_notify":
         connection.socket.setblocking(False)
-        with pytest.raises(ssl.SSLError):
+        with contextlib.suppress(ssl.SSLError):  # it does not wait for ours
             connection.socket.unwrap()
     elif how == "rst":
         connection.reset()
