@@ -32,8 +32,11 @@ REQUESTS = {
     "pass": request("GET", "/api/tags"),
     "pass_with_body": request("POST", "/api/show", b'{"model":"m"}'),
     "upload": blob(256 * 1024),
+    # sizes that the client decides
+    "big_head": request("POST", "/api/chat", body(True), headers=[("X-Filler", "x" * 20000)]),
+    "bigger_job": request("POST", "/api/chat", body(True, filler=20000)),
+    "bigger_pass": request("POST", "/api/show", b'{"model":"m","filler":"%s"}' % (b"x" * 40000)),
 }
-JOBS = ("small_job", "streamed_job", "spooled_job")
 
 
 def read_status(connection):

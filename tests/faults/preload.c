@@ -44,6 +44,9 @@ enum {
 	/* The wall clock jumps so far at most, either way: a day. */
 	JUMP_MOST_S = 24 * 3600,
 	DECIMAL = 10,
+	/* What libevhtp 1.2 takes for every accepted connection, no size from outside. Refused, it
+	   forgets the accepted socket, which nobody can close any more. */
+	CONNECTION_BYTES = 8320,
 	RATES_TEXT_BYTES = 512,
 };
 
@@ -682,7 +685,7 @@ static struct call call_allocation = {"allocation", {ENOMEM}, NULL};
 static bool is_refused(size_t bytes)
 {
 	if (!state.is_on || state.control->mode != FAULT_MODE_ALLOCATION ||
-		bytes < state.control->threshold)
+		bytes < state.control->threshold || bytes == CONNECTION_BYTES)
 		return false;
 	if (++state.control->seen != state.control->nth)
 		return false;

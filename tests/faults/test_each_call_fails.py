@@ -5,7 +5,7 @@ import os
 
 import pytest
 from boxes import talker
-from jobs import JOBS, REQUESTS, SMALL_BODY_MEMORY, attempt, is_fine
+from jobs import REQUESTS, SMALL_BODY_MEMORY, attempt, is_fine
 from programs import UNDER_WAY, wait_for
 
 # epoll_ctl: libevent says that a descriptor cannot be watched and goes on. What it would have told is never
@@ -22,7 +22,10 @@ VARIANTS = 5
 CALLS_MOST = 400
 # Without retries and a fresh probe between: what a request may take at most.
 REQUEST_SECONDS = 8
-BIG_BYTES = 8192
+QUIET_LOOKS = 4
+# Above the biggest of our own objects (peek: 5,208 bytes), whose sizes nobody chooses: without memory for those the
+# program ends. Bodies are read in buffers of 8 KiB.
+BIG_BYTES = 6000
 BOX = talker(4, 0)
 
 
@@ -52,8 +55,11 @@ def check_lines(server, before, after):
     return lines
 
 
-def descriptors(server):
-    return len(os.listdir(f"/proc/{server.pid}/fd"))
+def lost_descriptors(server):
+    """Those that are neither a client's nor Ollama's, less what a program has anyway."""
+    stats = server.stats()
+    known = stats["connections"] + stats["upstream"]["open_connections"]
+    return len(os.listdir(f"/proc/{server.pid}/fd")) - known
 
 
 class Enumeration:
@@ -70,6 +76,11 @@ class Enumeration:
         """A connection that broke makes the proxy ask first whether Ollama lives."""
         return self.server.stats()["upstream"]["up"]
 
+    def wait_quiet(self):
+        """What comes behind the answer, log line and close, is over as well: no call for a few looks."""
+        last = []
+        wait_for(lambda: last.append(self.faults.seen()) or last[-QUIET_LOOKS:] == last[-1:] * QUIET_LOOKS)
+
     def run(self, arm, nth):
         """False: the request had no nth any more."""
         before = books(self.server)
@@ -78,8 +89,9 @@ class Enumeration:
             status = attempt(self.server.url, self.kind, REQUEST_SECONDS)
         except AssertionError as hang:
             raise AssertionError(f"{self.kind}, {nth}: {self.faults.fired()[1]}: {hang}") from None
-        after_books = books(self.server)
+        self.wait_quiet()
         fired, what = self.faults.off()
+        after_books = books(self.server)
         assert self.server.is_running(), f"{self.kind}, {nth}: {what} ended the process\n{self.server.stderr()}"
         check_lines(self.server, before, after_books)
         wait_for(self.is_usable, 10, "Ollama usable")
@@ -97,13 +109,13 @@ def tell(kind, name, fired):
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("kind", REQUESTS)
+@pytest.mark.parametrize("kind", ["small_job", "streamed_job", "spooled_job", "pass", "pass_with_body", "upload"])
 @pytest.mark.sim(config=BOX)
 def test_each_system_call_fails_once(faulty, kind):
     server, faults = faulty(*FLAGS)
     attempt(server.url, kind)
     wait_for(lambda: server.stats()["upstream"]["up"])
-    open_before = descriptors(server)
+    kept = lost_descriptors(server)
     every = []
     for variant in range(VARIANTS):
         enumeration = Enumeration(server, faults, kind)
@@ -115,10 +127,10 @@ def test_each_system_call_fails_once(faulty, kind):
         # a spot of the whole at once is what later faults are worth: the first list is the longest
     tell(kind, "calls", every)
     assert len(every) > 50
-    wait_for(lambda: descriptors(server) <= open_before + 1, 10, "no descriptor was lost")
+    wait_for(lambda: lost_descriptors(server) <= kept, 10, "no descriptor was lost")
 
 
-@pytest.mark.parametrize("kind", REQUESTS)
+@pytest.mark.parametrize("kind", ["big_head", "bigger_job", "spooled_job", "bigger_pass", "upload"])
 @pytest.mark.sim(config=BOX)
 def test_each_allocation_of_an_outside_size_fails_once(faulty, kind):
     server, faults = faulty(*FLAGS)
@@ -130,6 +142,4 @@ def test_each_allocation_of_an_outside_size_fails_once(faulty, kind):
         nth += 1
         assert nth < CALLS_MOST
     tell(kind, "allocations", enumeration.fired)
-    if kind in JOBS and kind != "spooled_job":
-        return
-    assert kind.startswith("pass") or enumeration.fired
+    assert enumeration.fired
