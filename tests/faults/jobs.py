@@ -28,10 +28,10 @@ def blob(size):
 REQUESTS = {
     "small_job": request("POST", "/api/chat", body(False)),
     "streamed_job": request("POST", "/api/chat", body(True)),
-    "spooled_job": request("POST", "/api/chat", body(False, filler=300000)),
+    "spooled_job": request("POST", "/api/chat", body(False, filler=24000)),
     "pass": request("GET", "/api/tags"),
     "pass_with_body": request("POST", "/api/show", b'{"model":"m"}'),
-    "upload": blob(256 * 1024),
+    "upload": blob(32 * 1024),
     # sizes that the client decides
     "big_head": request("POST", "/api/chat", body(True), headers=[("X-Filler", "x" * 20000)]),
     "bigger_job": request("POST", "/api/chat", body(True, filler=20000)),
