@@ -9,7 +9,7 @@ SELF=tests/run.sh
 
 # --- what can be set ---------------------------------------------------------------------------------------------------
 # These must exist; another suite that is missing is only mentioned.
-REQUIRED_SUITES="lint unit loop fuzz integration"
+REQUIRED_SUITES="lint unit loop fuzz integration faults"
 # 1: figures below the thresholds fail the step `coverage`.
 COVERAGE_ENFORCE=${COVERAGE_ENFORCE:-0}
 CORE_BRANCHES_PERCENT=95
@@ -34,12 +34,14 @@ loop 120
 fuzz 120
 sim 180
 integration 300
+faults 240
 asan-build 300
 asan-unit 180
 asan-loop 180
 asan-fuzz 180
 asan-sim 300
 asan-integration 450
+asan-faults 300
 valgrind-unit 450
 coverage-build 300
 coverage 450
@@ -214,7 +216,7 @@ do_step()
 	asan-build) do_asan_build ;;
 	coverage-build) do_coverage_build ;;
 	asan-*) run_suite build/asan "${1#asan-}" ;;
-	unit | loop | fuzz | sim | integration) run_suite build/test "$1" ;;
+	unit | loop | fuzz | sim | integration | faults) run_suite build/test "$1" ;;
 	*) "do_$1" ;;
 	esac
 }
@@ -259,7 +261,8 @@ counts()
 is_suite_step()
 {
 	case $1 in
-	lint | unit | loop | fuzz | sim | integration | asan-unit | asan-loop | asan-fuzz | asan-sim | asan-integration | valgrind-unit)
+	lint | unit | loop | fuzz | sim | integration | faults | valgrind-unit | asan-unit | asan-loop | asan-fuzz | asan-sim | \
+		asan-integration | asan-faults)
 		return 0
 		;;
 	esac
@@ -345,10 +348,10 @@ with_builds()
 		packages | format) ;;
 		venv | build | asan-build | coverage-build) echo "$name" ;;
 		lint | tidy | unit | loop | fuzz | valgrind-unit) echo "build $name" ;;
-		sim | integration) echo "venv build $name" ;;
+		sim | integration | faults) echo "venv build $name" ;;
 		bench) echo "build $name" ;;
 		asan-unit | asan-loop | asan-fuzz) echo "build asan-build $name" ;;
-		asan-sim | asan-integration) echo "venv build asan-build $name" ;;
+		asan-sim | asan-integration | asan-faults) echo "venv build asan-build $name" ;;
 		coverage) echo "venv build coverage-build $name" ;;
 		esac
 		[ "$name" != format ] || echo format

@@ -58,8 +58,8 @@ KINDS = ("chat", "chat_at_once", "generate", "embed", "v1", "unknown_model", "ta
 class Crowd:
     """Clients that go on until told to stop; `answered` are the ids of whole answers."""
 
-    def __init__(self, port, seed=1):
-        self.port, self.seed = port, seed
+    def __init__(self, port, seed=1, pause=0.0):
+        self.port, self.seed, self.pause = port, seed, pause
         self.sent = self.whole = self.cut = self.left = self.hung = 0
         self.statuses = {}
         self.answered = set()
@@ -78,6 +78,8 @@ class Crowd:
             if not await self.one(connection, chance, f"{number}-{self.sent}") or chance.random() > STAYS:
                 connection[1].close()
                 connection = None
+            if self.pause:
+                await asyncio.sleep(chance.random() * self.pause)
         if connection:
             connection[1].close()
 
