@@ -9,7 +9,7 @@ SELF=tests/run.sh
 
 # --- what can be set ---------------------------------------------------------------------------------------------------
 # These must exist; another suite that is missing is only mentioned.
-REQUIRED_SUITES="lint unit loop fuzz sim integration conformance"
+REQUIRED_SUITES="lint unit loop fuzz sim integration conformance faults"
 # 1: figures below the thresholds fail the step `coverage`.
 COVERAGE_ENFORCE=${COVERAGE_ENFORCE:-1}
 CORE_BRANCHES_PERCENT=95
@@ -35,6 +35,7 @@ fuzz 120
 sim 180
 integration 300
 conformance 180
+faults 240
 asan-build 300
 asan-unit 180
 asan-loop 180
@@ -42,6 +43,7 @@ asan-fuzz 180
 asan-sim 300
 asan-integration 450
 asan-conformance 240
+asan-faults 300
 valgrind-unit 450
 valgrind-loop 300
 coverage-build 300
@@ -218,13 +220,13 @@ do_step()
 	valgrind-*) do_valgrind "${1#valgrind-}" ;;
 	asan-build) do_asan_build ;;
 	coverage-build) do_coverage_build ;;
-	asan-sim | asan-integration | asan-conformance)
+	asan-sim | asan-integration | asan-conformance | asan-faults)
 		# Freed memory is kept for a while to see its use; 256 MB of that would drown the tests of bounded memory.
 		ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=4
 		run_suite build/asan "${1#asan-}"
 		;;
 	asan-*) run_suite build/asan "${1#asan-}" ;;
-	unit | loop | fuzz | sim | integration | conformance) run_suite build/test "$1" ;;
+	unit | loop | fuzz | sim | integration | conformance | faults) run_suite build/test "$1" ;;
 	*) "do_$1" ;;
 	esac
 }
@@ -269,8 +271,8 @@ counts()
 is_suite_step()
 {
 	case $1 in
-	lint | unit | loop | fuzz | sim | integration | conformance | asan-unit | asan-loop | asan-fuzz | asan-sim | asan-integration | \
-		asan-conformance | valgrind-unit | valgrind-loop)
+	lint | unit | loop | fuzz | sim | integration | conformance | faults | asan-unit | asan-loop | asan-fuzz | asan-sim | \
+		asan-integration | asan-conformance | asan-faults | valgrind-unit | valgrind-loop)
 		return 0
 		;;
 	esac
@@ -356,10 +358,10 @@ with_builds()
 		packages | format) ;;
 		venv | build | asan-build | coverage-build) echo "$name" ;;
 		lint | tidy | unit | loop | fuzz | valgrind-unit | valgrind-loop) echo "build $name" ;;
-		sim | integration | conformance) echo "venv build $name" ;;
+		sim | integration | conformance | faults) echo "venv build $name" ;;
 		bench) echo "build $name" ;;
 		asan-unit | asan-loop | asan-fuzz) echo "build asan-build $name" ;;
-		asan-sim | asan-integration | asan-conformance) echo "venv build asan-build $name" ;;
+		asan-sim | asan-integration | asan-conformance | asan-faults) echo "venv build asan-build $name" ;;
 		coverage) echo "venv build coverage-build $name" ;;
 		esac
 		[ "$name" != format ] || echo format

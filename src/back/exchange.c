@@ -262,15 +262,18 @@ static bool is_made_here(const struct field *field)
 	return false;
 }
 
-/* One block of NUL-terminated copies, which is what evhttp takes. */
-static void keep_fields(struct exchange *exchange, const struct fields *fields)
+/* One block of NUL-terminated copies, which is what evhttp takes. false: no memory for as much as
+ * the client sent. */
+static bool keep_fields(struct exchange *exchange, const struct fields *fields)
 {
 	size_t bytes = 1;
 	char *at;
 
 	for (size_t i = 0; i < fields->count; i++)
 		bytes += fields->items[i].name_length + fields->items[i].value_length + 2;
-	at = exchange->field_bytes = mem_zalloc(bytes);
+	at = exchange->field_bytes = mem_try_alloc(bytes);
+	if (!at)
+		return false;
 	for (size_t i = 0; i < fields->count; i++) {
 		const struct field *field = &fields->items[i];
 		char *value;
@@ -279,10 +282,13 @@ static void keep_fields(struct exchange *exchange, const struct fields *fields)
 			continue;
 		value = at + field->name_length + 1;
 		memcpy(at, field->name, field->name_length);
+		at[field->name_length] = '\0';
 		memcpy(value, field->value, field->value_length);
+		value[field->value_length] = '\0';
 		fields_add(&exchange->fields, at, field->name_length, value, field->value_length);
 		at = value + field->value_length + 1;
 	}
+	return true;
 }
 
 static bool write_head(const struct exchange *exchange, struct evkeyvalq *headers)
@@ -460,14 +466,13 @@ struct exchange *exchange_start(struct pool *pool, const struct exchange_request
 	exchange->method = find_method(request->method);
 	assert(exchange->method);
 	exchange->target = mem_strdup(request->target);
-	keep_fields(exchange, request->fields);
 	if (request->has_body) {
 		exchange->fill_body = request->fill_body;
 		exchange->body_bytes = request->body_bytes;
 	}
 	exchange->has_length = request->has_body || exchange->method->sends_length;
 	exchange->last_activity_us = ticker_now_us();
-	if (begin(exchange, request->wants_fresh))
+	if (keep_fields(exchange, request->fields) && begin(exchange, request->wants_fresh))
 		return exchange;
 	bury(exchange);
 	return NULL;

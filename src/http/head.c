@@ -101,11 +101,13 @@ static bool is_over(size_t value, size_t limit)
 }
 
 /* Takes the head's bytes out of the input, NUL-terminated and with room behind (htparser looks one
- * byte past its end). */
+ * byte past its end). NULL: there is no memory for a head of this size, which the peer chose. */
 static char *take_bytes(struct evbuffer *input, size_t length)
 {
-	char *bytes = mem_alloc(length + SPLIT_SLACK_BYTES);
+	char *bytes = mem_try_alloc(length + SPLIT_SLACK_BYTES);
 
+	if (!bytes)
+		return NULL;
 	evbuffer_copyout(input, bytes, length);
 	pieces_wipe(input, length);
 	evbuffer_drain(input, length);
@@ -390,8 +392,9 @@ enum head_status request_head_read(struct request_head *head, struct evbuffer *i
 	} else {
 		*scanned = 0;
 		head->bytes = take_bytes(input, length);
-		head->bytes_length = length;
-		error = parse_request(head, length, limits);
+		head->bytes_length = head->bytes ? length : 0;
+		error = head->bytes ? parse_request(head, length, limits)
+				    : HTTP_ERROR_HEAD_TOO_LARGE;
 		if (error == HTTP_ERROR_NONE)
 			return HEAD_READY;
 		request_head_finish(head);
@@ -469,7 +472,7 @@ enum head_status response_head_read(struct response_head *head, struct evbuffer 
 		return HEAD_MORE;
 	*scanned = 0;
 	head->bytes = take_bytes(input, length);
-	if (parse_response(head, length, limits, method))
+	if (head->bytes && parse_response(head, length, limits, method))
 		return HEAD_READY;
 	response_head_finish(head);
 	return HEAD_WRONG;

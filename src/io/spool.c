@@ -79,7 +79,11 @@ static int open_and_unlink(const char *directory)
 
 static bool open_file(struct spool *spool)
 {
-	spool->file = open(spool->directory, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, FILE_MODE);
+	/* A file system that waits for others (NFS, FUSE) may be interrupted by our own signals. */
+	do {
+		spool->file =
+			open(spool->directory, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, FILE_MODE);
+	} while (spool->file < 0 && errno == EINTR);
 	/* Kernels and file systems that do not know O_TMPFILE see a directory opened for writing.
 	 */
 	if (spool->file < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
