@@ -205,23 +205,8 @@ static enum http_error check_begin(
 	return error;
 }
 
-/* uri-host [":" port] in characters; an empty one is allowed (RFC 9112 §3.2). */
-static bool is_authority(const char *text, size_t length)
-{
-	static const char allowed[] = "-._~!$&'()*+,;=%:[]";
-
-	for (size_t i = 0; i < length; i++) {
-		char byte = text[i];
-		bool is_word = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-			       (byte >= '0' && byte <= '9');
-
-		if (!is_word && !memchr(allowed, byte, sizeof(allowed) - 1))
-			return false;
-	}
-	return true;
-}
-
-/* Host's value; "" without one. `host` has room for it. */
+/* Host's value; "" without one or where it is empty, which RFC 9112 §3.2 allows. `host` has room
+ * for it. */
 static enum http_error settle_host(const struct request_head *head, char *host)
 {
 	const struct field *field = fields_find(&head->fields, "Host");
@@ -229,7 +214,8 @@ static enum http_error settle_host(const struct request_head *head, char *host)
 
 	if (count > 1 || (count == 0 && head->version_minor > 0))
 		return HTTP_ERROR_BAD_REQUEST;
-	if (field && !is_authority(field->value, field->value_length))
+	if (field && field->value_length > 0 &&
+		!target_is_authority(field->value, field->value_length))
 		return HTTP_ERROR_BAD_REQUEST;
 	if (field)
 		memcpy(host, field->value, field->value_length);
@@ -249,7 +235,7 @@ static enum http_error settle_absolute(struct request_head *head, char *forward)
 	size_t rest;
 
 	if (!target_split_absolute(head->target, length, &authority, &authority_length, &rest) ||
-		!is_authority(head->target + authority, authority_length))
+		!target_is_authority(head->target + authority, authority_length))
 		return HTTP_ERROR_BAD_REQUEST;
 	memcpy(head->host, head->target + authority, authority_length);
 	head->host[authority_length] = '\0';
