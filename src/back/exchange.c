@@ -57,6 +57,7 @@ struct exchange {
 	bool is_starting; /* evhttp may report a failure from inside its own call */
 	bool is_connected;
 	bool is_sent; /* the request, all of it */
+	bool has_heard;
 	bool has_head;
 	bool is_malformed;
 	bool is_paused;
@@ -229,8 +230,10 @@ static void on_input(void *arg, size_t added, size_t held)
 {
 	struct exchange *exchange = arg;
 
-	if (added > 0)
+	if (added > 0) {
 		exchange->last_activity_us = ticker_now_us();
+		exchange->has_heard = true;
+	}
 	/* evhttp switches reading on again when the request is sent. */
 	if (!exchange->is_sent && held > EARLY_ANSWER_BYTES)
 		bufferevent_disable(bufferevent_of(exchange), EV_READ);
@@ -497,6 +500,11 @@ void exchange_resume(struct exchange *exchange)
 bool exchange_is_reused(const struct exchange *exchange)
 {
 	return exchange->is_reused;
+}
+
+bool exchange_has_heard(const struct exchange *exchange)
+{
+	return exchange->has_heard;
 }
 
 int64_t exchange_last_activity_us(const struct exchange *exchange)

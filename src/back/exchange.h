@@ -92,6 +92,8 @@ void exchange_pause(struct exchange *exchange);
 void exchange_resume(struct exchange *exchange);
 /* It runs on a connection that had served another request before (for 3.11's rule on passes). */
 bool exchange_is_reused(const struct exchange *exchange);
+/* A byte came from Ollama, if only of an interim answer or of a head that broke off. */
+bool exchange_has_heard(const struct exchange *exchange);
 /* Microseconds (ticker) of the last byte in either direction: for the user's idle limit. */
 int64_t exchange_last_activity_us(const struct exchange *exchange);
 

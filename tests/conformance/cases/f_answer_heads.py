@@ -97,7 +97,6 @@ CASES = [
         "an answer without Date gets ours",
         reply(LENGTH, body=b"fine"),
         client=(has_match("Date", r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"),),
-        pending="no Date is added",
     ),
     answered(
         "answer-date-kept",
@@ -128,8 +127,6 @@ CASES = [
         reply(b"Content-Length: 0", start=b"HTTP/1.1 204 No Content"),
         status=204,
         client=(lacks("Content-Length"),),
-        pending="passes pass it on",
-        pending_ways=("get", "tunnel"),
     ),
     answered(
         "answer-204-chunked",
@@ -228,8 +225,6 @@ CASES = [
         CLOSE,
         status=502,
         tries={"job": 2},
-        pending="a GET is sent again though a part of an answer had come (PRODUCT 3.11)",
-        pending_ways=("get",),
     ),
     Case(
         "answer-100-to-1.0",
@@ -249,8 +244,6 @@ CASES = [
         b"<html>evil</html>",
         CLOSE,
         tries={"job": 2},
-        pending="a GET is sent again though a part of an answer had come (PRODUCT 3.11)",
-        pending_ways=("get",),
     ),
     bad_answer(
         "answer-empty-line-first",

@@ -326,8 +326,6 @@ CASES = [
         b"HTTP/1.1 200 OK\r\nX: evil\r\n",
         CLOSE,
         tries={"job": 2},
-        pending="a GET is sent again though a part of an answer had come (PRODUCT 3.11)",
-        pending_ways=("get",),
     ),
     bad_answer(
         "answer-cut-start",
@@ -336,8 +334,6 @@ CASES = [
         b"HTTP/1.1 20",
         CLOSE,
         tries={"job": 2},
-        pending="a GET is sent again though a part of an answer had come (PRODUCT 3.11)",
-        pending_ways=("get",),
     ),
     bad_answer("answer-silent", "PRODUCT 2", "no byte for as long as we wait", HOLD, status=504),
     broken_answer(

@@ -314,6 +314,7 @@ static void test_connection_ends_before_the_head(void **state)
 
 		ask(script, "GET");
 		assert_int_equal(user.end, EXCHANGE_RESET);
+		assert_int_equal(user.had_heard, cases[i].answer[0] != '\0');
 		assert_int_equal(user.connected, 1);
 		assert_int_equal(user.heads, 0);
 		assert_false(pool_open_connections(bench.pool));
