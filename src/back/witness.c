@@ -1,33 +1,24 @@
 #include "back/witness.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include <event2/buffer.h>
 
 #include "back/answer.h"
 #include "base/memory.h"
 #include "base/pieces.h"
 
-enum {
-	/* Heads are collected in steps of this, so that little of a body is copied with them. */
-	STEP_BYTES = 2048,
-	STATUS_CONTINUE = 100,
-	STATUS_FINAL_FIRST = 200,
-};
+enum { STATUS_CONTINUE = 100, STATUS_FINAL_FIRST = 200 };
 
 void witness_init(struct witness *witness, const char *method)
 {
 	*witness = (struct witness){.method = method};
 }
 
-static void forget_bytes(struct witness *witness)
-{
-	if (witness->bytes)
-		evbuffer_free(witness->bytes);
-	witness->bytes = NULL;
-}
-
 void witness_finish(struct witness *witness)
 {
-	forget_bytes(witness);
+	free(witness->bytes);
 	witness_forget_head(witness);
 }
 
@@ -42,46 +33,55 @@ bool witness_is_satisfied(const struct witness *witness)
 	       (!witness->is_chunked || chunked_watch_is_done(&witness->chunks));
 }
 
-static void see_chunks(void *object, const void *bytes, size_t length)
+/* Keeps a part of a head. */
+static void collect(struct witness *witness, const char *bytes, size_t length)
 {
-	struct witness *witness = object;
-
-	if (chunked_watch_feed(&witness->chunks, bytes, length) == CHUNKED_WRONG)
+	if (length > ANSWER_HEAD_BYTES_MOST - witness->collected) {
+		witness->is_wrong = true;
+		return;
+	}
+	witness->bytes = mem_grow_array(witness->bytes, witness->collected + length, 1);
+	memcpy(witness->bytes + witness->collected, bytes, length);
+	witness->collected += length;
+	if (!response_head_may_begin(witness->bytes, witness->collected))
 		witness->is_wrong = true;
 }
 
-static void see_final_head(struct witness *witness)
-{
-	witness->has_head = true;
-	witness->is_wrong = witness->head.status < STATUS_FINAL_FIRST;
-	witness->is_chunked = witness->head.framing.kind == FRAMING_CHUNKED;
-	if (witness->is_chunked)
-		pieces_feed(witness->bytes, see_chunks, witness);
-	forget_bytes(witness);
-}
-
-/* Reads what was collected. */
-static void read_heads(struct witness *witness)
+static void read_head(struct witness *witness, const char *bytes, size_t length)
 {
 	static const struct head_limits limits = {.head_bytes = ANSWER_HEAD_BYTES_MOST};
+	const struct response_head *head = &witness->head;
 
-	for (;;) {
-		switch (response_head_read(&witness->head, witness->bytes, &witness->scanned,
-			&limits, witness->method)) {
-		case HEAD_MORE:
-			return;
-		case HEAD_WRONG:
-			witness->is_wrong = true;
-			return;
-		case HEAD_READY:
-			break;
-		}
-		if (witness->head.status != STATUS_CONTINUE) {
-			see_final_head(witness);
-			return;
-		}
+	if (!response_head_parse(&witness->head, bytes, length, &limits, witness->method)) {
+		witness->is_wrong = true;
+	} else if (head->status == STATUS_CONTINUE) {
 		witness_forget_head(witness);
+	} else {
+		witness->has_head = true;
+		witness->is_wrong = head->status < STATUS_FINAL_FIRST;
+		witness->is_chunked = head->framing.kind == FRAMING_CHUNKED;
 	}
+}
+
+/* Takes one head or the part of it that is there. Returns how many bytes are its. */
+static size_t see_head(struct witness *witness, const char *bytes, size_t length)
+{
+	size_t end = response_head_end(bytes, length, &witness->match);
+
+	if (end > 0 && witness->collected == 0) {
+		read_head(witness, bytes, end);
+	} else {
+		collect(witness, bytes, end > 0 ? end : length);
+		if (end > 0 && !witness->is_wrong)
+			read_head(witness, witness->bytes, witness->collected);
+	}
+	if (end == 0)
+		return length;
+	free(witness->bytes);
+	witness->bytes = NULL;
+	witness->collected = 0;
+	witness->match = 0;
+	return end;
 }
 
 static void see_piece(void *object, const void *bytes, size_t length)
@@ -90,18 +90,14 @@ static void see_piece(void *object, const void *bytes, size_t length)
 	const char *at = bytes;
 
 	while (length > 0 && !witness->has_head && !witness->is_wrong) {
-		size_t take = length < STEP_BYTES ? length : STEP_BYTES;
+		size_t taken = see_head(witness, at, length);
 
-		if (!witness->bytes)
-			witness->bytes = evbuffer_new();
-		if (!witness->bytes || evbuffer_add(witness->bytes, at, take) != 0)
-			mem_out(take);
-		at += take;
-		length -= take;
-		read_heads(witness);
+		at += taken;
+		length -= taken;
 	}
-	if (length > 0 && witness->is_chunked)
-		see_chunks(witness, at, length);
+	if (length > 0 && witness->is_chunked &&
+		chunked_watch_feed(&witness->chunks, at, length) == CHUNKED_WRONG)
+		witness->is_wrong = true;
 }
 
 void witness_see(struct witness *witness, struct evbuffer *input, size_t added)

@@ -17,9 +17,10 @@
 struct evbuffer;
 
 struct witness {
-	const char *method;	/* of the request; not copied */
-	struct evbuffer *bytes; /* of a head that is not whole; NULL: none */
-	size_t scanned;
+	const char *method; /* of the request; not copied */
+	char *bytes;	    /* of a head that is not whole; NULL: none */
+	size_t collected;
+	int match;		   /* how much of a head's end was seen */
 	struct response_head head; /* the final answer's, from has_head until it is forgotten */
 	struct chunked_watch chunks;
 	bool has_head;

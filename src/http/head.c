@@ -25,6 +25,8 @@ enum {
 	VERSION_BYTES = 8, /* "HTTP/1.1" */
 };
 
+static const char response_begin[] = "HTTP/1.";
+
 /* How much of a head's end stands in front of a byte. */
 enum end_match { END_NOTHING, END_LF, END_LF_CR };
 
@@ -48,6 +50,15 @@ static const char *find_end_in(const char *bytes, size_t length, enum end_match 
 		at++;
 	}
 	return NULL;
+}
+
+size_t response_head_end(const char *bytes, size_t length, int *match)
+{
+	enum end_match so_far = (enum end_match) * match;
+	const char *end = find_end_in(bytes, length, &so_far);
+
+	*match = (int)so_far;
+	return end ? (size_t)(end - bytes) : 0;
 }
 
 /*
@@ -400,17 +411,19 @@ static bool parse_status_line(struct response_head *head, char *line, size_t len
 }
 
 static bool parse_response(struct response_head *head, size_t length,
-	const struct head_limits *limits, const char *method)
+	const struct head_limits *limits, const char *method, bool is_alone)
 {
 	char *line_end = memchr(head->bytes, '\n', length);
 	size_t line_length = (size_t)(line_end - head->bytes);
+	enum http_error error;
 
 	if (line_length == 0 || line_end[-1] != '\r')
 		return false;
 	if (!parse_status_line(head, head->bytes, line_length - 1))
 		return false;
-	if (split_fields(&head->fields, line_end + 1, length - line_length - 1, limits->fields) !=
-		HTTP_ERROR_NONE)
+	error = (is_alone ? split_fields_alone : split_fields)(
+		&head->fields, line_end + 1, length - line_length - 1, limits->fields);
+	if (error != HTTP_ERROR_NONE)
 		return false;
 	if (!has_sane_connection(&head->fields))
 		return false;
@@ -420,13 +433,33 @@ static bool parse_response(struct response_head *head, size_t length,
 }
 
 /* Something that does not speak HTTP/1 is known by its first bytes. */
+bool response_head_may_begin(const char *bytes, size_t length)
+{
+	if (length > sizeof(response_begin) - 1)
+		length = sizeof(response_begin) - 1;
+	return memcmp(bytes, response_begin, length) == 0;
+}
+
 static bool begins_like_response(struct evbuffer *input)
 {
-	static const char expected[] = "HTTP/1.";
-	char front[sizeof(expected) - 1];
+	char front[sizeof(response_begin) - 1];
 	ssize_t got = evbuffer_copyout(input, front, sizeof(front));
 
-	return got <= 0 || memcmp(front, expected, (size_t)got) == 0;
+	return got <= 0 || response_head_may_begin(front, (size_t)got);
+}
+
+bool response_head_parse(struct response_head *head, const char *bytes, size_t length,
+	const struct head_limits *limits, const char *method)
+{
+	if (is_over(length, limits->head_bytes) || !response_head_may_begin(bytes, length))
+		return false;
+	head->bytes = mem_alloc(length + SPLIT_SLACK_BYTES);
+	memcpy(head->bytes, bytes, length);
+	memset(head->bytes + length, 0, SPLIT_SLACK_BYTES);
+	if (parse_response(head, length, limits, method, true))
+		return true;
+	response_head_finish(head);
+	return false;
 }
 
 enum head_status response_head_read(struct response_head *head, struct evbuffer *input,
@@ -441,7 +474,7 @@ enum head_status response_head_read(struct response_head *head, struct evbuffer 
 		return HEAD_MORE;
 	*scanned = 0;
 	head->bytes = take_bytes(input, length);
-	if (parse_response(head, length, limits, method))
+	if (parse_response(head, length, limits, method, false))
 		return HEAD_READY;
 	response_head_finish(head);
 	return HEAD_WRONG;
