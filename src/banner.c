@@ -19,6 +19,7 @@ struct banner {
 	struct residency *residency;
 	const struct settings *settings;
 	char *listening;
+	bool is_tls;
 	struct exchange *question; /* "are you the simulated one?" */
 	bool was_asked;
 	bool is_simulated;
@@ -41,13 +42,16 @@ static void print_loaded(const struct banner *banner)
 static void print_line_to_copy(const struct banner *banner)
 {
 	const char *port = strrchr(banner->listening, ':');
+	const char *scheme = banner->is_tls ? "https" : "http";
 	bool is_any = strncmp(banner->listening, "0.0.0.0:", strlen("0.0.0.0:")) == 0 ||
 		      strncmp(banner->listening, "[::]:", strlen("[::]:")) == 0;
 
-	if (is_any && port)
-		fprintf(stderr, "\n  export OLLAMA_HOST=http://localhost%s\n\n", port);
+	if (strncmp(banner->listening, "unix:", strlen("unix:")) == 0)
+		fprintf(stderr, "\n"); /* nothing that OLLAMA_HOST could name */
+	else if (is_any && port)
+		fprintf(stderr, "\n  export OLLAMA_HOST=%s://localhost%s\n\n", scheme, port);
 	else
-		fprintf(stderr, "\n  export OLLAMA_HOST=http://%s\n\n", banner->listening);
+		fprintf(stderr, "\n  export OLLAMA_HOST=%s://%s\n\n", scheme, banner->listening);
 }
 
 static void print(struct banner *banner)
@@ -106,7 +110,7 @@ static const struct exchange_events events = {
 };
 
 struct banner *banner_create(struct pool *pool, struct probe *probe, struct residency *residency,
-	const struct settings *settings, const char *listening)
+	const struct settings *settings, const char *listening, bool is_tls)
 {
 	struct banner *banner = mem_zalloc(sizeof(*banner));
 
@@ -115,6 +119,7 @@ struct banner *banner_create(struct pool *pool, struct probe *probe, struct resi
 	banner->residency = residency;
 	banner->settings = settings;
 	banner->listening = mem_strdup(listening);
+	banner->is_tls = is_tls;
 	return banner;
 }
 

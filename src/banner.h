@@ -6,6 +6,8 @@
 #ifndef SO_BANNER_H
 #define SO_BANNER_H
 
+#include <stdbool.h>
+
 struct banner;
 struct pool;
 struct probe;
@@ -13,9 +15,9 @@ struct residency;
 struct settings;
 
 /* Asks the upstream whether it is the simulated one. `listening` is where clients reach us,
- * "127.0.0.1:8000". */
+ * "127.0.0.1:8000" or "unix:PATH". */
 struct banner *banner_create(struct pool *pool, struct probe *probe, struct residency *residency,
-	const struct settings *settings, const char *listening);
+	const struct settings *settings, const char *listening, bool is_tls);
 /* NULL is fine. */
 void banner_destroy(struct banner *banner);
 void banner_probe_changed(struct banner *banner);

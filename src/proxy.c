@@ -23,18 +23,19 @@
 #include "core/residency.h"
 #include "core/ring.h"
 #include "core/scheduler.h"
+#include "front/access.h"
 #include "front/client.h"
 #include "front/clients.h"
-#include "front/listener.h"
 #include "front/reply.h"
-#include "io/address.h"
+#include "io/systemd.h"
+#include "io/tls.h"
+#include "listeners.h"
 #include "observe/request_log.h"
 #include "observe/stats.h"
 #include "relay/pass.h"
 #include "relay/relay.h"
 
 enum {
-	LISTENERS_MOST = 64,
 	US_PER_MS = 1000,
 	US_PER_S = 1000 * 1000,
 	/* Descriptors that are not clients: listeners, log, epoll, signals, libraries; and each
@@ -44,8 +45,9 @@ enum {
 	LAST_WORDS_US = 500 * 1000,
 };
 
-/* SIGTERM, SIGINT: drain, then stop; SIGUSR1: reopen the log. */
-static const int handled_signals[] = {SIGTERM, SIGINT, SIGUSR1};
+/* SIGTERM, SIGINT: drain, then stop; SIGUSR1: reopen the log; SIGHUP: read the certificate again.
+ */
+static const int handled_signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
 
 /* How far the end is. */
 enum proxy_life { PROXY_SERVING, PROXY_DRAINING, PROXY_STOPPING };
@@ -63,11 +65,12 @@ struct proxy {
 	struct ring *ring;
 	struct scheduler *scheduler;
 	struct residency *residency;
+	struct tls_client *tls; /* of an https upstream; else NULL */
 	struct pool *pool;
 	struct probe *probe;
+	struct access *access;
 	struct clients *clients;
-	struct listener *listeners[LISTENERS_MOST];
-	size_t listeners_count;
+	struct listeners *listeners; /* NULL while they are made */
 	struct passes *passes;
 	struct relay *relay;
 	struct request_log *log;
@@ -142,6 +145,48 @@ static struct admin_view view_of(const struct proxy *proxy)
 	};
 }
 
+/* Own endpoints are neither counted nor logged, nor are their refusals. */
+static void refuse(struct proxy *proxy, struct client *client, const struct route *route,
+	const struct access_verdict *verdict)
+{
+	struct reply_error error = {
+		.outcome = verdict->outcome, .family = route->family, .text = verdict->text};
+
+	switch (route->kind) {
+	case ROUTE_OWN:
+		reply_error(client, &error);
+		break;
+	case ROUTE_JOB:
+		relay_refuse(proxy->relay, client, route, verdict);
+		break;
+	case ROUTE_GONE:
+	case ROUTE_PASS:
+		passes_refuse_access(proxy->passes, client, route, verdict);
+		break;
+	}
+}
+
+/* false: it may not come in and is answered. */
+static bool let_in(struct proxy *proxy, struct client *client, const struct route *route)
+{
+	struct access_peer peer = {
+		.ip = client_ip(client),
+		.is_loopback = client_is_loopback(client),
+		.came_by_admin = client_came_by_admin(client),
+	};
+	struct access_verdict verdict =
+		access_check(proxy->access, client_head_to_check(client), &peer, route);
+
+	client_set_key(client, verdict.key);
+	if (verdict.is_absent) {
+		reply_not_found(client);
+		return false;
+	}
+	if (verdict.outcome != OUTCOME_NONE)
+		refuse(proxy, client, route, &verdict);
+	return verdict.outcome == OUTCOME_NONE;
+}
+
 /* A whole head: ours, gone, a job or a pass. */
 static void on_request(void *arg, struct client *client)
 {
@@ -151,6 +196,8 @@ static void on_request(void *arg, struct client *client)
 	struct admin_view view;
 	char *text;
 
+	if (!let_in(proxy, client, &route))
+		return;
 	switch (route.kind) {
 	case ROUTE_OWN:
 		view = view_of(proxy);
@@ -209,8 +256,8 @@ static void on_client_closed(void *arg)
 {
 	struct proxy *proxy = arg;
 
-	for (size_t i = 0; i < proxy->listeners_count; i++)
-		listener_resume(proxy->listeners[i]);
+	if (proxy->listeners)
+		listeners_resume(proxy->listeners);
 }
 
 /* Drain and end. */
@@ -231,6 +278,7 @@ static void begin_drain(struct proxy *proxy)
 	int64_t limit_ms = proxy->settings->drain_timeout_ms;
 
 	proxy->life = PROXY_DRAINING;
+	systemd_notify(SYSTEMD_STOPPING);
 	LOG(INFO, "draining: running and waiting jobs are served, new ones refused",
 		LOG_NUMBER("queued", proxy->tally.queued),
 		LOG_NUMBER("in_progress", proxy->tally.in_progress));
@@ -273,6 +321,13 @@ static bool has_ended(const struct proxy *proxy)
 	return true;
 }
 
+static void reload(struct proxy *proxy)
+{
+	systemd_notify(SYSTEMD_RELOADING);
+	listeners_reload(proxy->listeners);
+	systemd_notify(SYSTEMD_READY);
+}
+
 /* drain_timeout is over, or the time for the last words. */
 static void on_end(evutil_socket_t fd, short what, void *arg)
 {
@@ -290,6 +345,8 @@ static void on_signal(evutil_socket_t signal_number, short what, void *arg)
 
 	if (signal_number == SIGUSR1)
 		request_log_reopen(proxy->log);
+	else if (signal_number == SIGHUP)
+		reload(proxy);
 	else if (proxy->life == PROXY_SERVING)
 		begin_drain(proxy);
 	else
@@ -402,25 +459,15 @@ static struct event_base *create_base(void)
 	return base;
 }
 
-static bool listen_on(struct proxy *proxy, const char *text, char **ret_error)
+static void warn_if_open(const struct proxy *proxy)
 {
-	struct address addresses[LISTENERS_MOST];
-	const char *wrong = NULL;
-	size_t count = address_parse_listen(text, addresses, LISTENERS_MOST, &wrong);
-
-	if (count == 0) {
-		*ret_error = mem_printf("--listen %s: %s", text, wrong);
-		return false;
-	}
-	for (size_t i = 0; i < count && proxy->listeners_count < LISTENERS_MOST; i++) {
-		struct listener *listener =
-			listener_create(proxy->base, proxy->clients, &addresses[i], ret_error);
-
-		if (!listener)
-			return false;
-		proxy->listeners[proxy->listeners_count++] = listener;
-	}
-	return true;
+	if (proxy->settings->api_keys_count > 0)
+		return;
+	if (listeners_are_exposed(proxy->listeners, false))
+		LOG(WARN, "other machines can use this without a key: whoever reaches it may use, "
+			  "pull and delete models; configure keys (docs/security.md)");
+	if (listeners_are_exposed(proxy->listeners, true))
+		LOG(WARN, "other machines can reach admin_listen and no keys are configured");
 }
 
 static void create_core(struct proxy *proxy)
@@ -468,12 +515,22 @@ static void create_carriers(struct proxy *proxy)
 	proxy->relay = relay_create(&relay, proxy->settings);
 }
 
-static void create_back(struct proxy *proxy)
+static bool create_back(struct proxy *proxy, char **ret_error)
 {
+	const struct settings *settings = proxy->settings;
 	struct probe_events events = {.on_change = on_probe_change, .arg = proxy};
 
-	proxy->pool = pool_create(proxy->base, proxy->graveyard, proxy->settings);
+	if (settings->upstream_is_tls) {
+		proxy->tls = tls_client_create(
+			settings->upstream_host, settings->upstream_ca, ret_error);
+		if (!proxy->tls)
+			return false;
+	}
+	proxy->pool = pool_create(proxy->base, proxy->graveyard, settings);
+	if (proxy->tls)
+		pool_set_tls(proxy->pool, proxy->tls);
 	proxy->probe = probe_create(proxy->base, proxy->pool, proxy->residency, &events);
+	return true;
 }
 
 static void create_front(struct proxy *proxy)
@@ -486,6 +543,7 @@ static void create_front(struct proxy *proxy)
 		.arg = proxy,
 	};
 
+	proxy->access = access_create(proxy->settings);
 	proxy->clients = clients_create(proxy->base, proxy->graveyard, proxy->settings, &events);
 }
 
@@ -520,18 +578,20 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 		proxy->log, settings->request_log_max, (int)settings->request_log_keep);
 	watch_signals(proxy);
 	create_core(proxy);
-	create_back(proxy);
+	if (!create_back(proxy, ret_error))
+		goto fail;
 	create_front(proxy);
 	create_carriers(proxy);
-	for (char **text = settings->listen; *text; text++) {
-		if (!listen_on(proxy, *text, ret_error))
-			goto fail;
-	}
-	for (size_t i = 0; i < proxy->listeners_count; i++)
-		fprintf(stderr, "listening on %s\n", listener_name(proxy->listeners[i]));
+	proxy->listeners = listeners_create(proxy->base, proxy->clients, settings, ret_error);
+	if (!proxy->listeners)
+		goto fail;
+	for (size_t i = 0; i < listeners_count(proxy->listeners); i++)
+		fprintf(stderr, "listening on %s\n", listeners_name(proxy->listeners, i));
+	warn_if_open(proxy);
+	systemd_notify(SYSTEMD_READY);
 	if (isatty(STDERR_FILENO))
 		proxy->banner = banner_create(proxy->pool, proxy->probe, proxy->residency, settings,
-			listener_name(proxy->listeners[0]));
+			listeners_name(proxy->listeners, 0), listeners_is_tls(proxy->listeners, 0));
 	return proxy;
 fail:
 	proxy_destroy(proxy);
@@ -543,14 +603,15 @@ void proxy_destroy(struct proxy *proxy)
 	if (!proxy)
 		return;
 	banner_destroy(proxy->banner);
-	for (size_t i = 0; i < proxy->listeners_count; i++)
-		listener_destroy(proxy->listeners[i]);
-	proxy->listeners_count = 0;
+	listeners_destroy(proxy->listeners);
+	proxy->listeners = NULL;
 	relay_destroy(proxy->relay);
 	passes_destroy(proxy->passes);
 	clients_destroy(proxy->clients);
+	access_destroy(proxy->access);
 	probe_destroy(proxy->probe);
 	pool_destroy(proxy->pool);
+	tls_client_destroy(proxy->tls);
 	residency_destroy(proxy->residency);
 	scheduler_destroy(proxy->scheduler);
 	ring_destroy(proxy->ring);

@@ -11,9 +11,9 @@ struct proxy;
 struct settings;
 
 /*
- * Listens on all addresses of `settings` and says so on stderr ("listening on ADDR:PORT"). NULL:
- * `ret_error`, a new string, says what is wrong; the caller frees it. The settings' max_connections
- * is lowered to what the descriptors allow.
+ * Listens on all addresses of `settings`, or on the sockets that systemd passes, and says so on
+ * stderr ("listening on ADDR:PORT"). NULL: `ret_error`, a new string, says what is wrong; the
+ * caller frees it. The settings' max_connections is lowered to what the descriptors allow.
  */
 MUST_CHECK struct proxy *proxy_create(struct settings *settings, char **ret_error);
 /* Serves until SIGTERM or SIGINT; then drains within drain_timeout; a second signal stops at once.

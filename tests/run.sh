@@ -9,7 +9,7 @@ SELF=tests/run.sh
 
 # --- what can be set ---------------------------------------------------------------------------------------------------
 # These must exist; another suite that is missing is only mentioned.
-REQUIRED_SUITES="lint unit loop fuzz sim integration"
+REQUIRED_SUITES="lint unit loop fuzz sim integration conformance"
 # 1: figures below the thresholds fail the step `coverage`.
 COVERAGE_ENFORCE=${COVERAGE_ENFORCE:-1}
 CORE_BRANCHES_PERCENT=95
@@ -43,11 +43,12 @@ asan-sim 300
 asan-integration 450
 asan-conformance 240
 valgrind-unit 450
+valgrind-loop 300
 coverage-build 300
 coverage 450
 bench 120
 "
-TEST_PACKAGES="libcmocka-dev valgrind clang-tidy-14 clang-format-14 gcovr python3-venv jq"
+TEST_PACKAGES="libcmocka-dev openssl valgrind clang-tidy-14 clang-format-14 gcovr python3-venv jq curl nginx-light haproxy"
 
 LOGS=build/test-logs
 VENV=build/venv
@@ -166,10 +167,10 @@ do_tidy()
 	return "$code"
 }
 
-do_valgrind_unit()
+do_valgrind()
 {
 	# valgrind has an allocator of its own, which MALLOC_PERTURB_ does not reach
-	meson_suite build/test unit --timeout-multiplier 10 --wrapper \
+	meson_suite build/test "$1" --timeout-multiplier 10 --wrapper \
 		'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect,possible'
 }
 
@@ -214,7 +215,7 @@ do_bench()
 do_step()
 {
 	case $1 in
-	valgrind-unit) do_valgrind_unit ;;
+	valgrind-*) do_valgrind "${1#valgrind-}" ;;
 	asan-build) do_asan_build ;;
 	coverage-build) do_coverage_build ;;
 	asan-sim | asan-integration | asan-conformance)
@@ -269,7 +270,7 @@ is_suite_step()
 {
 	case $1 in
 	lint | unit | loop | fuzz | sim | integration | conformance | asan-unit | asan-loop | asan-fuzz | asan-sim | asan-integration | \
-		asan-conformance | valgrind-unit)
+		asan-conformance | valgrind-unit | valgrind-loop)
 		return 0
 		;;
 	esac
@@ -354,7 +355,7 @@ with_builds()
 		case $name in
 		packages | format) ;;
 		venv | build | asan-build | coverage-build) echo "$name" ;;
-		lint | tidy | unit | loop | fuzz | valgrind-unit) echo "build $name" ;;
+		lint | tidy | unit | loop | fuzz | valgrind-unit | valgrind-loop) echo "build $name" ;;
 		sim | integration | conformance) echo "venv build $name" ;;
 		bench) echo "build $name" ;;
 		asan-unit | asan-loop | asan-fuzz) echo "build asan-build $name" ;;

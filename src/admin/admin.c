@@ -99,6 +99,8 @@ void admin_answer(const struct admin_view *view, struct client *client, const st
 	size_t length;
 
 	if (!route->method_allowed) {
+		if (reply_preflight(client))
+			return;
 		reply_method_not_allowed(client, "GET, HEAD");
 		return;
 	}
@@ -114,6 +116,9 @@ void admin_answer(const struct admin_view *view, struct client *client, const st
 		break;
 	case OWN_QUEUE_REQUESTS:
 		admin_write_requests(writer, view);
+		break;
+	case OWN_CONFIG:
+		admin_write_config(writer, view);
 		break;
 	case OWN_COUNT:
 		break;

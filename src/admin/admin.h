@@ -1,7 +1,7 @@
 /*
- * Our own endpoints below /api/v1/ (PRODUCT 1.3): health, queue/stats, queue/requests; later ones
- * join. Reads, changes nothing by itself: what it shows is handed in by proxy.c as one view, so
- * that admin knows neither back nor relay. Called by proxy.c for ROUTE_OWN heads.
+ * Our own endpoints below /api/v1/ (PRODUCT 1.3): health, queue/stats, queue/requests, config;
+ * later ones join. Reads, changes nothing by itself: what it shows is handed in by proxy.c as one
+ * view, so that admin knows neither back nor relay. Called by proxy.c for ROUTE_OWN heads.
  */
 #ifndef SO_ADMIN_ADMIN_H
 #define SO_ADMIN_ADMIN_H
@@ -54,6 +54,8 @@ void admin_answer(const struct admin_view *view, struct client *client, const st
 /* The JSON of each, for tests: written into a fresh writer. */
 void admin_write_health(struct json_writer *writer, const struct admin_view *view);
 void admin_write_stats(struct json_writer *writer, const struct admin_view *view);
+/* The settings in force; secrets are "hidden". */
+void admin_write_config(struct json_writer *writer, const struct admin_view *view);
 void admin_write_requests(struct json_writer *writer, const struct admin_view *view);
 /* 200 or 503, by `ready` (?ready=1). */
 int admin_health_status(const struct admin_view *view, bool ready);

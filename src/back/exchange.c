@@ -259,7 +259,7 @@ static void write_at_once(struct exchange *exchange)
 	struct bufferevent *bev = bufferevent_of(exchange);
 	struct evbuffer *output = bufferevent_get_output(bev);
 
-	if (evbuffer_get_length(output) > AT_ONCE_BYTES)
+	if (pool_is_tls(exchange->pool) || evbuffer_get_length(output) > AT_ONCE_BYTES)
 		return;
 	evbuffer_unfreeze(output, 1);
 	evbuffer_write(output, bufferevent_getfd(bev));

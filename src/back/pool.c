@@ -23,6 +23,7 @@
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "io/address.h"
+#include "io/tls.h"
 
 enum {
 	/* A name with more addresses than this is not one Ollama. */
@@ -54,6 +55,7 @@ struct pool {
 	struct event_base *base;
 	struct graveyard *graveyard;
 	struct resolver *resolver;
+	struct tls_client *tls;	       /* NULL: plain TCP */
 	const struct timeval *forever; /* of the base, one queue for all connections */
 	struct event *idle_timer;
 	char *host;
@@ -168,6 +170,27 @@ void pool_destroy(struct pool *pool)
 	free(pool);
 }
 
+void pool_set_tls(struct pool *pool, struct tls_client *tls)
+{
+	pool->tls = tls;
+}
+
+const char *pool_problem(const struct pool *pool)
+{
+	return pool->tls ? tls_client_problem(pool->tls) : NULL;
+}
+
+bool pool_is_tls(const struct pool *pool)
+{
+	return pool->tls != NULL;
+}
+
+struct bufferevent *pool_bufferevent(const struct pool *pool)
+{
+	return pool->tls ? tls_client_connection(pool->tls, pool->base)
+			 : bufferevent_socket_new(pool->base, -1, BEV_OPT_CLOSE_ON_FREE);
+}
+
 const char *pool_host(const struct pool *pool)
 {
 	return pool->host;
@@ -212,11 +235,16 @@ void pool_note_connected(struct pool *pool, size_t index)
 {
 	if (pool->address_count)
 		pool->first_address = index % pool->address_count;
+	if (pool->tls)
+		tls_client_note_connected(pool->tls);
 }
 
 void pool_note_refused(struct pool *pool)
 {
 	resolver_refresh(pool->resolver);
+	if (pool->tls && tls_client_note_refused(pool->tls))
+		LOG(WARN, "no TLS connection to the upstream", LOG_TEXT("upstream", pool->host),
+			LOG_TEXT("reason", tls_client_problem(pool->tls)));
 }
 
 void pool_count_open(struct pool *pool, int change)
@@ -296,7 +324,7 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
 			connection->watch_arg, info->n_added, evbuffer_get_length(buffer));
 	/* What it adds calls this again. */
 	if (info->n_added >= POOL_FULL_READ_BYTES && !connection->is_reading_more &&
-		connection->watch) {
+		connection->watch && !connection->pool->tls) {
 		connection->is_reading_more = true;
 		if (!pool_read_more(
 			    bufferevent_getfd(evhttp_connection_get_bufferevent(connection->evcon)),
@@ -351,14 +379,24 @@ struct connection *pool_connect(struct pool *pool, size_t index)
 	const struct address *address = pool_address(pool, index);
 	struct connection *connection;
 	struct evhttp_connection *evcon;
-	struct bufferevent *bev;
+	struct bufferevent *bev = NULL;
 	char text[ADDRESS_TEXT_BYTES];
 
 	/* A numeric address: evhttp would block on a name and try its first address only. */
 	address_print_ip((const struct sockaddr *)&address->storage, text);
-	evcon = evhttp_connection_base_new(pool->base, NULL, text, port_of(address));
-	if (!evcon)
+	if (pool->tls) {
+		bev = pool_bufferevent(pool);
+		if (!bev)
+			return NULL;
+	}
+	/* Without one evhttp makes its own. */
+	evcon = evhttp_connection_base_bufferevent_new(
+		pool->base, NULL, bev, text, port_of(address));
+	if (!evcon) {
+		if (bev)
+			bufferevent_free(bev);
 		return NULL;
+	}
 	connection = mem_zalloc(sizeof(*connection));
 	connection->pool = pool;
 	connection->evcon = evcon;

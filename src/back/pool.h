@@ -17,6 +17,7 @@
 #include "base/compiler.h"
 
 struct address;
+struct bufferevent;
 struct connection;
 struct evbuffer;
 struct event_base;
@@ -24,6 +25,7 @@ struct evhttp_connection;
 struct graveyard;
 struct settings;
 struct pool;
+struct tls_client;
 
 enum {
 	/* Twice as many as jobs and passes usually run at once: the rest of a burst is not kept. */
@@ -36,6 +38,12 @@ enum {
  * once). */
 struct pool *pool_create(
 	struct event_base *base, struct graveyard *graveyard, const struct settings *settings);
+/* Before the first connection: all of them speak TLS. `tls` is borrowed and must outlive the pool.
+ */
+void pool_set_tls(struct pool *pool, struct tls_client *tls);
+/* What TLS had against the upstream at the last refusal ("its certificate is not accepted: ..."),
+ * or NULL: then it refused the connection. */
+const char *pool_problem(const struct pool *pool);
 /*
  * All exchanges and tunnels must have ended or been cancelled; what of them still waits in the
  * graveyard is destroyed here. Not from inside a callback. NULL is fine.
@@ -71,6 +79,11 @@ const struct address *pool_address(const struct pool *pool, size_t index);
 void pool_note_connected(struct pool *pool, size_t index);
 /* Every address was tried and none connected: the name is resolved again. */
 void pool_note_refused(struct pool *pool);
+/* A TLS bufferevent writes and reads by itself: its socket is not to be touched. */
+bool pool_is_tls(const struct pool *pool);
+/* A bufferevent for a connection, TLS or not, without a socket; closes with its end. NULL: out of
+ * memory. */
+MUST_CHECK struct bufferevent *pool_bufferevent(const struct pool *pool);
 /* A connection of the tunnel's own begins and ends. */
 void pool_count_open(struct pool *pool, int change);
 /* TCP_NODELAY and CLOEXEC for a socket that libevent made. */

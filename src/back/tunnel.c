@@ -232,7 +232,7 @@ static void on_readable(struct bufferevent *bev, void *arg)
 	struct tunnel *tunnel = arg;
 	struct evbuffer *input = bufferevent_get_input(bev);
 
-	if (evbuffer_get_length(input) >= POOL_FULL_READ_BYTES &&
+	if (!pool_is_tls(tunnel->pool) && evbuffer_get_length(input) >= POOL_FULL_READ_BYTES &&
 		!pool_read_more(bufferevent_getfd(bev), input))
 		tunnel->is_read_broken = true;
 	while (tunnel->phase == PHASE_HEAD && !tunnel->is_over) {
@@ -284,6 +284,9 @@ static void on_write_broken(struct tunnel *tunnel)
 	evbuffer_unfreeze(output, 1);
 	evbuffer_drain(output, evbuffer_get_length(output));
 	evbuffer_freeze(output, 1);
+	/* A TLS bufferevent stops reading at any failure. */
+	if (!tunnel->is_paused)
+		bufferevent_enable(tunnel->bev, EV_READ);
 	make_room(tunnel);
 }
 
@@ -337,8 +340,7 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
 
 static bool connect_to(struct tunnel *tunnel, const struct address *address)
 {
-	struct bufferevent *bev =
-		bufferevent_socket_new(pool_base(tunnel->pool), -1, BEV_OPT_CLOSE_ON_FREE);
+	struct bufferevent *bev = pool_bufferevent(tunnel->pool);
 
 	if (!bev)
 		return false;

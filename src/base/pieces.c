@@ -1,5 +1,7 @@
 #include "base/pieces.h"
 
+#include <string.h>
+
 #include <event2/buffer.h>
 
 enum { PIECES_AT_ONCE = 16 };
@@ -30,4 +32,26 @@ void pieces_feed(struct evbuffer *buffer,
 	void (*feed)(void *object, const void *bytes, size_t length), void *object)
 {
 	pieces_feed_from(buffer, 0, feed, object);
+}
+
+struct wiping {
+	size_t left;
+};
+
+static void wipe_piece(void *object, const void *bytes, size_t length)
+{
+	struct wiping *wiping = object;
+
+	if (length > wiping->left)
+		length = wiping->left;
+	/* the buffer's own memory: nobody else shares heads */
+	explicit_bzero((void *)bytes, length);
+	wiping->left -= length;
+}
+
+void pieces_wipe(struct evbuffer *buffer, size_t length)
+{
+	struct wiping wiping = {.left = length};
+
+	pieces_feed(buffer, wipe_piece, &wiping);
 }

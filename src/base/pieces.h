@@ -1,6 +1,6 @@
 /*
  * Looks at the bytes of an evbuffer piece by piece, in place. Called by relay to feed request and
- * response bodies to json/, and by back/witness.
+ * response bodies to json/, by back/witness, by http and front to wipe what may hold a key.
  */
 #ifndef SO_BASE_PIECES_H
 #define SO_BASE_PIECES_H
@@ -16,5 +16,7 @@ void pieces_feed(struct evbuffer *buffer,
 /* The same, but for the first `from` bytes. */
 void pieces_feed_from(struct evbuffer *buffer, size_t from,
 	void (*feed)(void *object, const void *bytes, size_t length), void *object);
+/* Overwrites the first `length` bytes (at most all) in place: freed memory keeps what it held. */
+void pieces_wipe(struct evbuffer *buffer, size_t length);
 
 #endif

@@ -10,6 +10,7 @@
 #include <libconfig.h>
 
 #include "base/memory.h"
+#include "config/api_keys.h"
 #include "config/keys.h"
 #include "config/settings.h"
 #include "config/suggest.h"
@@ -68,9 +69,10 @@ static char *value_text(
 		return mem_strdup(config_setting_get_bool(setting) ? "true" : "false");
 	case CONFIG_TYPE_ARRAY:
 	case CONFIG_TYPE_LIST:
-		if (key->type != KEY_ADDRESSES)
+		if (!key_is_list(key))
 			return NULL;
-		*ret_reason = "every address must be a text in quotes";
+		*ret_reason = key->type == KEY_ADDRESSES ? "every address must be a text in quotes"
+							 : "every element must be a text in quotes";
 		return join_strings(setting);
 	default: /* a group */
 		return NULL;
@@ -83,9 +85,14 @@ static bool apply_setting(const char *name, const config_setting_t *setting,
 	const char *word = config_setting_name(setting);
 	const struct key *key = key_find(word, strlen(word));
 	const char *reason;
+	unsigned line;
 	char *text, *error;
 	bool is_fine;
 
+	if (strcmp(word, "keys") == 0) {
+		error = api_keys_read(setting, settings, &line);
+		return !error || fail_at(name, line, "keys", error, ret_error);
+	}
 	if (!key)
 		return fail_unknown(name, setting, ret_error);
 	text = value_text(key, setting, &reason);

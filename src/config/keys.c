@@ -48,16 +48,32 @@ static const char *const levels[] = {
 #define SIZE                                                                               \
 	.type = KEY_SIZE, .placeholder = "BYTES", .minimum = 1, .maximum = SIZE_MAX_BYTES, \
 	.zero_is_no_limit = true, .is_reloadable = true
+#define FILE_NAME .type = KEY_TEXT, .fallback = "", .placeholder = "FILE"
+#define WORDS .type = KEY_WORDS, .fallback = "", .is_reloadable = true
 #define COUNT .type = KEY_COUNT, .placeholder = "N", .is_reloadable = true
 
 const struct key keys[] = {
 	{FIELD(listen), .section = "Where", .type = KEY_ADDRESSES, .fallback = "127.0.0.1:8000",
 		.placeholder = "ADDR:PORT",
 		.help = "where clients connect; may be given several times; * is every address, "
-			"port 0 the kernel's choice"},
+			"port 0 the kernel's choice; https://ADDR:PORT speaks TLS, unix:PATH is a "
+			"local socket"},
+	{FIELD(admin_listen), .type = KEY_ADDRESSES, .fallback = "", .fallback_shown = "none",
+		.placeholder = "ADDR:PORT", .may_be_empty = true,
+		.help = "where the own endpoints (/api/v1/health, ...) are served instead; may be "
+			"given several times"},
 	{FIELD(upstream), .type = KEY_URL, .fallback = "http://127.0.0.1:11434",
 		.placeholder = "URL",
-		.help = "the Ollama to share: http://HOST[:PORT], port 11434 if none is given"},
+		.help = "the Ollama to share: http://HOST[:PORT], port 11434 if none is given, or "
+			"https://HOST[:PORT], port 443"},
+	{FIELD(upstream_ca), FILE_NAME, .fallback_shown = "the system's",
+		.help = "who may vouch for an https upstream: a PEM file"},
+	{FIELD(tls_certificate), FILE_NAME, .fallback_shown = "none", .is_reloadable = true,
+		.help = "for listeners with https://: a PEM file, the certificate and then its "
+			"chain; read again at SIGHUP"},
+	{FIELD(tls_key), FILE_NAME, .fallback_shown = "none", .is_reloadable = true,
+		.help = "the certificate's private key: a PEM file without a passphrase; read "
+			"again at SIGHUP"},
 	{FIELD(request_log), .type = KEY_TEXT, .fallback = "logs/requests.jsonl",
 		.placeholder = "FILE", .is_reloadable = true,
 		.help = "one JSON line for each request; - is standard output, an empty text none"},
@@ -72,6 +88,22 @@ const struct key keys[] = {
 	{FIELD(log_level), .type = KEY_CHOICE, .fallback = "info", .placeholder = "LEVEL",
 		.choices = levels, .is_reloadable = true,
 		.help = "the least important diagnostics shown on stderr"},
+
+	{FIELD(server_names), .section = "Who may (API keys stand in the file: docs/security.md)",
+		WORDS, .fallback_shown = "none", .placeholder = "NAMES",
+		.help = "names that clients may use in Host besides addresses, single words, "
+			"*.local and the like, and the machine's own"},
+	{FIELD(cors_origins), WORDS, .fallback_shown = "none", .placeholder = "ORIGINS",
+		.help = "what OLLAMA_ORIGINS is for the Ollama behind: web pages that may read "
+			"the proxy's own answers"},
+	{FIELD(allow_paths), WORDS, .fallback_shown = "all", .placeholder = "PATHS",
+		.help = "the paths that are permitted, with all below them; read-only: whatever "
+			"does not change Ollama's models"},
+	{FIELD(allow_models), WORDS, .fallback_shown = "all", .placeholder = "MODELS",
+		.help = "the models that are permitted"},
+	{FIELD(key_salt), .type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
+		.placeholder = "TEXT", .is_secret = true, .is_reloadable = true,
+		.help = "stands before each API key when it is hashed"},
 
 	{FIELD(max_concurrent), .section = "Queue", COUNT, .fallback = "3", .minimum = 1,
 		.maximum = CONCURRENT_MAX, .help = "inference requests that run at the same time"},
@@ -134,6 +166,11 @@ static const char *const units[] = {
 	KEY_TYPES(X)
 #undef X
 };
+
+bool key_is_list(const struct key *key)
+{
+	return key->type == KEY_ADDRESSES || key->type == KEY_WORDS;
+}
 
 const char *key_unit(const struct key *key)
 {

@@ -13,14 +13,15 @@
 #include <stdint.h>
 
 /* symbol, unit of the field as people read it ("": none) */
-#define KEY_TYPES(X)                                                          \
-	X(DURATION, "seconds") /* int64_t milliseconds */                     \
-	X(SIZE, "bytes")       /* int64_t */                                  \
-	X(COUNT, "")	       /* int64_t */                                  \
-	X(TEXT, "")	       /* char * */                                   \
-	X(CHOICE, "")	       /* an enum; the choices in its order */        \
-	X(URL, "")	       /* char *, and upstream_host, upstream_port */ \
-	X(ADDRESSES, "")       /* char **, NULL-terminated */
+#define KEY_TYPES(X)                                                           \
+	X(DURATION, "seconds") /* int64_t milliseconds */                      \
+	X(SIZE, "bytes")       /* int64_t */                                   \
+	X(COUNT, "")	       /* int64_t */                                   \
+	X(TEXT, "")	       /* char * */                                    \
+	X(CHOICE, "")	       /* an enum; the choices in its order */         \
+	X(URL, "")	       /* char *, and upstream_host, _port, _is_tls */ \
+	X(ADDRESSES, "")       /* char **, NULL-terminated */                  \
+	X(WORDS, "")	       /* char **, NULL-terminated, may be empty */
 
 enum key_type {
 #define X(symbol, unit) KEY_##symbol,
@@ -41,6 +42,8 @@ struct key {
 	int64_t minimum, maximum;
 	bool zero_is_no_limit;
 	const char *const *choices; /* NULL-terminated */
+	bool may_be_empty;	    /* ADDRESSES: an empty list is fine */
+	bool is_secret;		    /* /api/v1/config hides the value */
 	bool is_reloadable;	    /* takes effect at SIGHUP */
 	const char *help;	    /* one line, no full stop */
 };
@@ -48,6 +51,8 @@ struct key {
 extern const struct key keys[];
 extern const size_t keys_count;
 
+/* A list: a flag that is given several times adds to it. */
+bool key_is_list(const struct key *key);
 /* "seconds", "bytes" or "". */
 const char *key_unit(const struct key *key);
 /* The key of this file name or NULL. `name` has `length` bytes. */

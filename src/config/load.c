@@ -12,6 +12,7 @@
 #include "config/suggest.h"
 #include "config/usage.h"
 #include "config/value.h"
+#include "config/where.h"
 
 static const char PREFIX[] = "SHARED_OLLAMA_";
 /* Not a key: where the keys are. */
@@ -66,8 +67,7 @@ static void keep_value(struct arguments *arguments, const struct key *key, const
 	char **kept = &arguments->values[key - keys];
 	char *old = *kept;
 
-	*kept = old && key->type == KEY_ADDRESSES ? mem_printf("%s,%s", old, value)
-						  : mem_strdup(value);
+	*kept = old && key_is_list(key) ? mem_printf("%s,%s", old, value) : mem_strdup(value);
 	free(old);
 }
 
@@ -251,11 +251,73 @@ static char *upstream_place(const struct settings *settings)
 		is_ipv6 ? "]" : "", (unsigned)settings->upstream_port);
 }
 
+/* Those with https:// need a certificate. Returns NULL or what is wrong. */
+static char *check_tls_listen(char *const *listen, const char *key, bool has_certificate)
+{
+	for (; *listen; listen++) {
+		if (where_after_https(*listen) && !has_certificate)
+			return mem_printf("%s (%s) speaks TLS: give tls_certificate and tls_key",
+				key, *listen);
+	}
+	return NULL;
+}
+
+/* Returns NULL or what is wrong. */
+static char *check_tls(const struct settings *settings)
+{
+	bool has_certificate = *settings->tls_certificate;
+	char *error;
+
+	if (has_certificate != (*settings->tls_key != '\0'))
+		return mem_printf("%s is given without %s: give both or neither",
+			has_certificate ? "tls_certificate" : "tls_key",
+			has_certificate ? "tls_key" : "tls_certificate");
+	if (*settings->upstream_ca && !settings->upstream_is_tls)
+		return mem_printf("upstream_ca is given, but upstream (%s) is not https://: "
+				  "nothing would be verified",
+			settings->upstream);
+	error = check_tls_listen(settings->listen, "listen", has_certificate);
+	if (!error)
+		error = check_tls_listen(settings->admin_listen, "admin_listen", has_certificate);
+	return error;
+}
+
+/* One of these is where Ollama is. Returns NULL or what is wrong. */
+static char *check_loop(const struct settings *settings, char *const *listen, const char *key)
+{
+	char *place = upstream_place(settings);
+	char *error = NULL;
+
+	for (; !error && *listen; listen++) {
+		const char *plain = where_after_https(*listen);
+
+		if (strcmp(plain ? plain : *listen, place) == 0)
+			error = mem_printf("upstream (%s) is %s (%s): that is shared-ollama itself",
+				settings->upstream, key, *listen);
+	}
+	free(place);
+	return error;
+}
+
+static char *check_paths(const struct settings *settings)
+{
+	const char *wrong = settings_wrong_path(settings->allow_paths);
+	char *quoted = wrong ? value_quote(wrong) : NULL;
+	char *error = wrong ? mem_printf("allow_paths: %s does not begin with / and is not %s",
+				      quoted, SETTINGS_READ_ONLY)
+			    : NULL;
+
+	free(quoted);
+	return error;
+}
+
 /* What no key can see alone. Returns NULL or what is wrong. */
 static char *check_relations(const struct settings *settings)
 {
-	char *place, *error = NULL;
+	char *error = check_tls(settings);
 
+	if (error)
+		return error;
 	if (settings->max_concurrent > settings->max_concurrent_limit)
 		return mem_printf("max_concurrent (%" PRId64
 				  ") is over max_concurrent_limit (%" PRId64 ")",
@@ -264,15 +326,10 @@ static char *check_relations(const struct settings *settings)
 		return mem_printf("body_max (%" PRId64 ") is over body_total (%" PRId64
 				  "): the largest bodies could never be kept",
 			settings->body_max, settings->body_total);
-	place = upstream_place(settings);
-	for (char **listen = settings->listen; !error && *listen; listen++) {
-		if (strcmp(*listen, place) == 0)
-			error = mem_printf(
-				"upstream (%s) is listen (%s): that is shared-ollama itself",
-				settings->upstream, *listen);
-	}
-	free(place);
-	return error;
+	error = check_paths(settings);
+	if (!error)
+		error = check_loop(settings, settings->listen, "listen");
+	return error ? error : check_loop(settings, settings->admin_listen, "admin_listen");
 }
 
 /* Returns NULL or what is wrong; `ret_action` is then what kind of mistake it is. */

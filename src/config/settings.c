@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "config/keys.h"
@@ -38,6 +39,7 @@ static void free_field(const struct key *key, struct settings *settings)
 		free(*(char **)field);
 		break;
 	case KEY_ADDRESSES:
+	case KEY_WORDS:
 		free_texts(*(char ***)field);
 		break;
 	case KEY_DURATION:
@@ -46,6 +48,23 @@ static void free_field(const struct key *key, struct settings *settings)
 	case KEY_CHOICE:
 		break;
 	}
+}
+
+const char *settings_wrong_path(char *const *allow_paths)
+{
+	for (; allow_paths && *allow_paths; allow_paths++) {
+		if (**allow_paths != '/' && strcmp(*allow_paths, SETTINGS_READ_ONLY) != 0)
+			return *allow_paths;
+	}
+	return NULL;
+}
+
+void api_key_finish(struct api_key *key)
+{
+	free(key->name);
+	free(key->project);
+	free_texts(key->allow_paths);
+	free_texts(key->allow_models);
 }
 
 void settings_return(struct settings *settings)
@@ -57,6 +76,9 @@ void settings_return(struct settings *settings)
 		return;
 	for (size_t i = 0; i < keys_count; i++)
 		free_field(&keys[i], settings);
+	for (size_t i = 0; i < settings->api_keys_count; i++)
+		api_key_finish(&settings->api_keys[i]);
+	free(settings->api_keys);
 	free(settings->upstream_host);
 	free(settings);
 }

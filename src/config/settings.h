@@ -16,19 +16,46 @@ enum scheduler_kind { SCHEDULER_FIFO };
 enum concurrency_kind { CONCURRENCY_FIXED };
 enum log_operations { LOG_OPERATIONS_DEFAULT, LOG_OPERATIONS_ALL };
 
+enum { API_KEY_HASH_BYTES = 32 }; /* SHA-256 */
+
+/* One of the file's `keys`: what its bearer is called and may do. The key itself is not here. */
+struct api_key {
+	char *name;
+	unsigned char hash[API_KEY_HASH_BYTES]; /* of key_salt and the key */
+	char *project;				/* NULL: none */
+	int64_t rate;				/* requests a minute; 0: no limit */
+	char **allow_paths;			/* as in struct settings */
+	char **allow_models;
+	bool is_admin;
+};
+
 struct settings {
 	int references;
 
 	/* where */
-	char **listen;	     /* "ADDR:PORT", "[ADDR]:PORT"; NULL-terminated */
+	char **listen;	     /* "ADDR:PORT", "https://ADDR:PORT", "unix:PATH"; NULL-terminated */
+	char **admin_listen; /* the same, may be empty: own endpoints stay on `listen` */
 	char *upstream;	     /* the URL as given, for messages */
 	char *upstream_host; /* without brackets */
 	uint16_t upstream_port;
+	bool upstream_is_tls;
+	char *tls_certificate; /* PEM files; both or neither ("") */
+	char *tls_key;
+	char *upstream_ca;	  /* PEM file; "": the system's */
 	char *request_log;	  /* path; "-": standard output; "": off */
 	int64_t request_log_max;  /* bytes; a fuller file is moved aside; 100 MiB */
 	int64_t request_log_keep; /* old files that stay; 5 */
 	enum log_operations log_operations;
 	enum log_level log_level;
+
+	/* who may; lists are NULL-terminated and may be empty */
+	char **server_names; /* names in Host beyond the built-in ones */
+	char **cors_origins; /* as OLLAMA_ORIGINS */
+	char **allow_paths;  /* prefixes or "read-only"; empty: all */
+	char **allow_models; /* empty: all */
+	char *key_salt;	     /* stands before each key when it is hashed; "" */
+	struct api_key *api_keys;
+	size_t api_keys_count; /* 0: nobody needs a key */
 
 	/* queue */
 	int64_t max_concurrent;	      /* 3 */
@@ -61,6 +88,13 @@ struct settings {
 	int64_t max_connections_per_address; /* 0 */
 };
 
+/* In allow_paths, what stands for the prefixes of all calls that do not change Ollama's models. */
+#define SETTINGS_READ_ONLY "read-only"
+
+/* The first of allow_paths that is neither a path nor SETTINGS_READ_ONLY, or NULL. */
+const char *settings_wrong_path(char *const *allow_paths);
+/* Frees what a key owns, not the struct. */
+void api_key_finish(struct api_key *key);
 /* Empty, with one reference, for config/load (and tests) to fill; nobody writes to it afterwards.
  */
 struct settings *settings_create(void);

@@ -160,6 +160,7 @@ static const char *describe_number(const struct key *key)
 	case KEY_CHOICE:
 	case KEY_URL:
 	case KEY_ADDRESSES:
+	case KEY_WORDS:
 		break;
 	}
 	return "a whole number";
@@ -228,25 +229,27 @@ static bool parse_url(const char *text, struct settings *settings, char **ret_er
 	const char *reason = NULL;
 	char *host;
 	uint16_t port;
+	bool is_tls;
 
-	if (!where_parse_upstream(text, &host, &port, &reason))
+	if (!where_parse_upstream(text, &host, &port, &is_tls, &reason))
 		return refuse(text, reason, ret_error);
 	free(settings->upstream);
 	free(settings->upstream_host);
 	settings->upstream = mem_strdup(text);
 	settings->upstream_host = host;
 	settings->upstream_port = port;
+	settings->upstream_is_tls = is_tls;
 	return true;
 }
 
-static void free_list(char **list)
+void value_free_list(char **list)
 {
 	for (char **text = list; text && *text; text++)
 		free(*text);
 	free(list);
 }
 
-static bool parse_addresses(const char *text, char ***field, char **ret_error)
+char **value_split(const char *text)
 {
 	static const char separators[] = ", \t";
 	char **list = mem_zalloc(sizeof(*list));
@@ -254,25 +257,34 @@ static bool parse_addresses(const char *text, char ***field, char **ret_error)
 
 	for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
 		size_t length = strcspn(text, separators);
-		const char *reason = NULL;
 
 		list = mem_grow_array(list, count + 2, sizeof(*list));
-		list[count] = mem_strndup(text, length);
-		list[count + 1] = NULL;
-		if (!where_check_listen(list[count], &reason)) {
-			refuse(list[count], reason, ret_error);
-			free_list(list);
-			return false;
-		}
-		count++;
+		list[count++] = mem_strndup(text, length);
+		list[count] = NULL;
 		text += length;
 	}
-	if (!count) {
-		free_list(list);
+	return list;
+}
+
+static bool parse_addresses(
+	const struct key *key, const char *text, char ***field, char **ret_error)
+{
+	char **list = value_split(text);
+	const char *reason = NULL;
+
+	for (char **address = list; *address; address++) {
+		if (!where_check_listen(*address, &reason)) {
+			refuse(*address, reason, ret_error);
+			value_free_list(list);
+			return false;
+		}
+	}
+	if (!*list && !key->may_be_empty) {
+		value_free_list(list);
 		*ret_error = mem_strdup("no address: write ADDR:PORT");
 		return false;
 	}
-	free_list(*field);
+	value_free_list(*field);
 	*field = list;
 	return true;
 }
@@ -296,7 +308,11 @@ bool value_parse(
 	case KEY_URL:
 		return parse_url(text, settings, ret_error);
 	case KEY_ADDRESSES:
-		return parse_addresses(text, field, ret_error);
+		return parse_addresses(key, text, field, ret_error);
+	case KEY_WORDS:
+		value_free_list(*(char ***)field);
+		*(char ***)field = value_split(text);
+		return true;
 	}
 	return false;
 }
@@ -326,6 +342,7 @@ char *value_print(const struct key *key, const struct settings *settings)
 	case KEY_CHOICE:
 		return mem_strdup(key->choices[*(const int *)field]);
 	case KEY_ADDRESSES:
+	case KEY_WORDS:
 		return print_list(*(char *const *const *)field);
 	case KEY_TEXT:
 	case KEY_URL:

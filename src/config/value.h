@@ -25,6 +25,9 @@ MUST_CHECK bool value_parse(
 char *value_print(const struct key *key, const struct settings *settings);
 /* The same for any number of this key: "0.5", "64k", "3". */
 char *value_print_number(const struct key *key, int64_t number);
+/* A new NULL-terminated list of the words of a text, separated by commas or blanks. */
+char **value_split(const char *text);
+void value_free_list(char **list);
 /* A new copy of what somebody wrote, fit for a message: cut when long, control bytes as ?. */
 char *value_quote(const char *text);
 

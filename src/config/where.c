@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 #include "base/memory.h"
 
@@ -77,25 +78,41 @@ static bool split_host(
 	return true;
 }
 
-bool where_parse_upstream(
-	const char *url, char **ret_host, uint16_t *ret_port, const char **ret_reason)
+static const char *after(const char *text, const char *beginning)
 {
-	static const char scheme[] = "http://";
+	size_t length = strlen(beginning);
+
+	return strncasecmp(text, beginning, length) == 0 ? text + length : NULL;
+}
+
+const char *where_after_https(const char *listen)
+{
+	return after(listen, "https://");
+}
+
+const char *where_after_unix(const char *listen)
+{
+	return after(listen, "unix:");
+}
+
+bool where_parse_upstream(const char *url, char **ret_host, uint16_t *ret_port, bool *ret_is_tls,
+	const char **ret_reason)
+{
+	const char *place = after(url, "https://");
+	bool is_tls = place != NULL;
 	const char *host, *rest;
-	uint16_t port = WHERE_OLLAMA_PORT;
+	uint16_t port = is_tls ? WHERE_TLS_PORT : WHERE_OLLAMA_PORT;
 	size_t length;
 
-	if (strncasecmp(url, "https://", strlen("https://")) == 0) {
-		*ret_reason = "https upstream is not supported in this version";
+	if (!is_tls)
+		place = after(url, "http://");
+	if (!place) {
+		*ret_reason = "write http://HOST[:PORT] or https://HOST[:PORT]";
 		return false;
 	}
-	if (strncasecmp(url, scheme, strlen(scheme)) != 0) {
-		*ret_reason = "write http://HOST[:PORT]";
-		return false;
-	}
-	if (!split_host(url + strlen(scheme), &host, &length, &rest)) {
+	if (!split_host(place, &host, &length, &rest)) {
 		*ret_reason =
-			"no host name or address after http:// (IPv6 addresses stand in brackets)";
+			"no host name or address after :// (IPv6 addresses stand in brackets)";
 		return false;
 	}
 	if (*rest == ':') {
@@ -116,7 +133,20 @@ bool where_parse_upstream(
 	}
 	*ret_host = mem_strndup(host, length);
 	*ret_port = port;
+	*ret_is_tls = is_tls;
 	return true;
+}
+
+/* A local socket's path as bind() can take it. */
+static bool check_path(const char *path, const char **ret_reason)
+{
+	static const struct sockaddr_un address;
+
+	*ret_reason = "no path after unix:";
+	if (!*path)
+		return false;
+	*ret_reason = "the path is too long: 107 bytes at most";
+	return strlen(path) < sizeof(address.sun_path);
 }
 
 bool where_check_listen(const char *text, const char **ret_reason)
@@ -125,10 +155,10 @@ bool where_check_listen(const char *text, const char **ret_reason)
 	size_t length;
 	uint16_t port;
 
-	if (strncmp(text, "unix:", strlen("unix:")) == 0) {
-		*ret_reason = "unix sockets are not supported in this version";
-		return false;
-	}
+	if (where_after_unix(text))
+		return check_path(where_after_unix(text), ret_reason);
+	if (where_after_https(text))
+		text = where_after_https(text);
 	if (text[0] == '*' || text[0] == ':') {
 		rest = text + (text[0] == '*');
 	} else if (!split_host(text, &host, &length, &rest)) {

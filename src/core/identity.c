@@ -9,13 +9,13 @@
 
 enum { RANDOM_BYTES = 16, RANDOM_STOCK = 64, OWN_ID_MOST = RECORD_ID_BYTES - 1 };
 
-char *identity_project(const char *header, size_t length, const char *client_ip)
+/* The printable bytes of a word; returns their number. */
+static size_t clean(const struct identity_word *word, char name[IDENTITY_PROJECT_BYTES])
 {
-	char name[IDENTITY_PROJECT_BYTES + 1];
 	size_t used = 0;
 
-	for (size_t i = 0; header && i < length && used < IDENTITY_PROJECT_BYTES; i++) {
-		unsigned char byte = (unsigned char)header[i];
+	for (size_t i = 0; word->text && i < word->length && used < IDENTITY_PROJECT_BYTES; i++) {
+		unsigned char byte = (unsigned char)word->text[i];
 
 		if (byte == ' ' && used == 0)
 			continue;
@@ -24,7 +24,20 @@ char *identity_project(const char *header, size_t length, const char *client_ip)
 	}
 	while (used > 0 && name[used - 1] == ' ')
 		used--;
-	return used > 0 ? mem_strndup(name, used) : mem_strdup(client_ip);
+	return used;
+}
+
+char *identity_project(const struct identity_word *words, size_t count, const char *client_ip)
+{
+	char name[IDENTITY_PROJECT_BYTES];
+
+	for (size_t i = 0; i < count; i++) {
+		size_t length = clean(&words[i], name);
+
+		if (length > 0)
+			return mem_strndup(name, length);
+	}
+	return mem_strdup(client_ip);
 }
 
 static bool is_sane_id(const char *header, size_t length)

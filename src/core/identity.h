@@ -12,11 +12,18 @@
 
 enum { IDENTITY_PROJECT_BYTES = 128 };
 
+/* A text that needs no NUL; NULL: nothing. */
+struct identity_word {
+	const char *text;
+	size_t length;
+};
+
 /*
- * A new string, the caller frees: the header's value (X-Project-Name) trimmed to its printable
- * characters and IDENTITY_PROJECT_BYTES, else the address. `header` may be NULL and needs no NUL.
+ * A new string, the caller frees: the first of the words that has something printable
+ * (X-Project-Name, X-User-ID, X-Client-ID, the API key's project), trimmed to its printable
+ * characters and IDENTITY_PROJECT_BYTES; else the address.
  */
-char *identity_project(const char *header, size_t length, const char *client_ip);
+char *identity_project(const struct identity_word *words, size_t count, const char *client_ip);
 /*
  * The client's own X-Request-Id where it is sane (1 to 64 of letters, digits, "-._:"), else a new
  * one: 32 hex digits, random.

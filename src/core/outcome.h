@@ -44,7 +44,9 @@ const char *counter_name(enum counter counter);
 		"shared-ollama is shutting down: try again after the seconds in Retry-After")    \
 	X(SHUTTING_DOWN_CUT, 0, "shutting_down", FAILED,                                         \
 		"shared-ollama was stopped before the answer was complete")                      \
-	X(UNAUTHORIZED, 401, "unauthorized", REJECTED, "send an API key of this shared-ollama")  \
+	X(UNAUTHORIZED, 401, "unauthorized", REJECTED,                                           \
+		"send an API key of this shared-ollama, as Authorization: Bearer KEY or "        \
+		"X-Api-Key: KEY")                                                                \
 	X(FORBIDDEN, 403, "forbidden", REJECTED, "this is not allowed here")                     \
 	X(RATE_LIMITED, 429, "rate_limited", REJECTED,                                           \
 		"over the rate of this key: try again after the seconds in Retry-After")         \

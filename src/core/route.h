@@ -46,10 +46,11 @@ enum route_kind {
 };
 
 /* Our own endpoints (PRODUCT 1.3); what later issues add joins the list. */
-#define OWN_ENDPOINTS(X)                             \
-	X(HEALTH, "GET", "/api/v1/health")           \
-	X(QUEUE_STATS, "GET", "/api/v1/queue/stats") \
-	X(QUEUE_REQUESTS, "GET", "/api/v1/queue/requests")
+#define OWN_ENDPOINTS(X)                                   \
+	X(HEALTH, "GET", "/api/v1/health")                 \
+	X(QUEUE_STATS, "GET", "/api/v1/queue/stats")       \
+	X(QUEUE_REQUESTS, "GET", "/api/v1/queue/requests") \
+	X(CONFIG, "GET", "/api/v1/config")
 
 enum own_endpoint {
 #define X(symbol, method, path) OWN_##symbol,

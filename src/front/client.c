@@ -9,11 +9,14 @@
 #include <event2/event.h>
 
 #include "base/graveyard.h"
+#include "base/log.h"
 #include "base/memory.h"
+#include "base/pieces.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "front/client_parts.h"
 #include "front/hangup.h"
+#include "io/tls.h"
 
 enum {
 	/* The tail of the output that still counts as room: a user that was told to wait goes on
@@ -35,8 +38,8 @@ static void on_readable(struct bufferevent *connection, void *arg);
 static void on_writable(struct bufferevent *connection, void *arg);
 static void on_event(struct bufferevent *connection, short what, void *arg);
 
-struct client *client_create(
-	struct clients *clients, struct bufferevent *connection, const char *ip, bool is_loopback)
+struct client *client_create(struct clients *clients, struct bufferevent *connection,
+	const char *ip, bool is_loopback, bool is_tls)
 {
 	struct client *client = mem_zalloc(sizeof(*client));
 
@@ -45,6 +48,8 @@ struct client *client_create(
 	client->fd = bufferevent_getfd(connection);
 	client->ip = mem_strdup(ip);
 	client->is_loopback = is_loopback;
+	client->is_tls = is_tls;
+	client->state = is_tls ? CLIENT_HANDSHAKE : CLIENT_HEAD;
 	client->since_us = ticker_now_us();
 	client->last_write_us = client->since_us;
 	list_init(&client->dirty_link);
@@ -54,7 +59,8 @@ struct client *client_create(
 	bufferevent_setwatermark(connection, EV_WRITE, OUTPUT_LOW_BYTES, 0);
 	bufferevent_set_max_single_read(connection, READ_MOST_BYTES);
 	bufferevent_set_max_single_write(connection, READ_MOST_BYTES);
-	bufferevent_disable(connection, EV_WRITE);
+	if (!is_tls)
+		bufferevent_disable(connection, EV_WRITE);
 	bufferevent_enable(connection, EV_READ);
 	client_arm(client);
 	return client;
@@ -63,7 +69,11 @@ struct client *client_create(
 static void destroy_client(void *object)
 {
 	struct client *client = object;
+	struct evbuffer *input = bufferevent_get_input(client->connection);
 
+	/* a head that did not become complete may hold a key all the same */
+	if (!client->has_head)
+		pieces_wipe(input, evbuffer_get_length(input));
 	request_head_finish(&client->head);
 	if (client->timer)
 		event_free(client->timer);
@@ -107,6 +117,9 @@ void client_close(struct client *client, enum outcome why)
 	if (client->state == CLIENT_CLOSED)
 		return;
 	client->user = NULL;
+	/* Between two requests it is an end, in the middle of one a cut. */
+	if (client->is_tls && client->state == CLIENT_HEAD)
+		tls_send_end(client->connection);
 	client_set_state(client, CLIENT_CLOSED);
 	client_output_finish(client);
 	bufferevent_disable(client->connection, EV_READ | EV_WRITE);
@@ -151,6 +164,7 @@ static void go_on_reading(struct client *client)
 static void forget_request(struct client *client)
 {
 	request_head_finish(&client->head);
+	client->key = NULL;
 	client->has_head = false;
 	client->has_served = true;
 	client->body_paused = false;
@@ -256,6 +270,9 @@ static bool process_while_answering(struct client *client)
 
 static void shut(struct client *client)
 {
+	/* A cut answer is to be seen as one. */
+	if (client->is_tls && !client->answer_cut)
+		tls_send_end(client->connection);
 	shutdown(client->fd, SHUT_WR);
 	client_set_state(client, CLIENT_CLOSING);
 	go_on_reading(client);
@@ -309,6 +326,9 @@ void client_process(struct client *client)
 	client->in_handler = true;
 	while (go_on) {
 		switch (client->state) {
+		case CLIENT_HANDSHAKE:
+			go_on = false;
+			break;
 		case CLIENT_HEAD:
 			go_on = process_head(client);
 			break;
@@ -381,9 +401,30 @@ static void on_writable(struct bufferevent *connection, void *arg)
 	client_on_drained(arg);
 }
 
+/* Told at debug level only: scanners and health checks of load balancers do it all day. */
+static void tell_handshake_failure(const struct client *client)
+{
+	char *reason;
+
+	if (!log_is_on(LOG_DEBUG))
+		return;
+	reason = tls_failure(client->connection);
+	LOG(DEBUG, "TLS handshake failed", LOG_TEXT("client", client->ip),
+		LOG_TEXT("reason", reason));
+	free(reason);
+}
+
 static void on_event(struct bufferevent *connection, short what, void *arg)
 {
 	struct client *client = arg;
+
+	if (what & BEV_EVENT_CONNECTED) {
+		client_set_state(client, CLIENT_HEAD);
+		client_process(client);
+		return;
+	}
+	if (client->state == CLIENT_HANDSHAKE)
+		tell_handshake_failure(client);
 
 	/* A FIN before the answer counts as leaving: it cannot be told from a disconnect (Ollama
 	 * does the same). */
@@ -394,6 +435,27 @@ static void on_event(struct bufferevent *connection, short what, void *arg)
 const struct request_head *client_head(const struct client *client)
 {
 	return &client->head;
+}
+
+struct request_head *client_head_to_check(struct client *client)
+{
+	assert(client->has_head && !client->user);
+	return &client->head;
+}
+
+void client_set_key(struct client *client, const struct api_key *key)
+{
+	client->key = key;
+}
+
+const struct api_key *client_key(const struct client *client)
+{
+	return client->key;
+}
+
+bool client_came_by_admin(const struct client *client)
+{
+	return client->came_by_admin;
 }
 
 const char *client_ip(const struct client *client)

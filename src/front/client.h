@@ -1,8 +1,8 @@
 /*
  * A client's connection from accept to close: reads heads, one request at a time, hands each to its
  * user, sees that answers are delivered, and starts again (keep-alive, pipelining in order).
- * States: HEAD → BODY → ANSWERING → (LINGERING →) HEAD or closed. Made by front/listener; relay,
- * pass and admin are users; front/reply writes the answers.
+ * States: (HANDSHAKE →) HEAD → BODY → ANSWERING → (LINGERING →) HEAD or closed. Made by
+ * front/listener; relay, pass and admin are users; front/reply writes the answers.
  *
  * The link between a client and its user is cut by the client before on_left or on_sent is called,
  * or by client_release() and client_abort().
@@ -18,6 +18,7 @@
 #include "http/framing.h"
 #include "http/head.h"
 
+struct api_key;
 struct client;
 struct evbuffer;
 
@@ -43,6 +44,16 @@ struct client_user {
 
 /* The request in hand; valid until on_sent, on_left, client_release() or client_abort(). */
 const struct request_head *client_head(const struct client *client);
+/* For access_check(), before the request has a user. */
+struct request_head *client_head_to_check(struct client *client);
+/*
+ * The API key of the request in hand; NULL: none. Belongs to the settings in force at on_request:
+ * whoever keeps it takes those.
+ */
+void client_set_key(struct client *client, const struct api_key *key);
+const struct api_key *client_key(const struct client *client);
+/* It came by a listener of admin_listen. */
+bool client_came_by_admin(const struct client *client);
 /* The peer's address without port. */
 const char *client_ip(const struct client *client);
 bool client_is_loopback(const struct client *client);

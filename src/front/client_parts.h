@@ -21,6 +21,7 @@ struct event;
 struct hangups;
 
 enum client_state {
+	CLIENT_HANDSHAKE, /* TLS is not agreed yet */
 	CLIENT_HEAD,	  /* waits for a request head */
 	CLIENT_BODY,	  /* the request has a user; its body is coming */
 	CLIENT_ANSWERING, /* the body is complete, the answer is not */
@@ -50,6 +51,8 @@ struct client {
 	evutil_socket_t fd;
 	char *ip;
 	bool is_loopback;
+	bool is_tls; /* the bufferevent does all writing itself */
+	bool came_by_admin;
 
 	enum client_state state;
 	struct request_head head;
@@ -58,6 +61,7 @@ struct client {
 
 	const struct client_user *user; /* NULL: nobody, or the answer delivers itself */
 	void *user_arg;
+	const struct api_key *key;
 	bool has_head;	 /* head stands */
 	bool has_served; /* a request was answered: an idle connection may be closed without a word
 			  */
@@ -91,8 +95,8 @@ struct client {
 };
 
 /* client.c */
-struct client *client_create(
-	struct clients *clients, struct bufferevent *connection, const char *ip, bool is_loopback);
+struct client *client_create(struct clients *clients, struct bufferevent *connection,
+	const char *ip, bool is_loopback, bool is_tls);
 /* Goes on with what lies in the input; called by the events and after an answer was delivered. */
 void client_process(struct client *client);
 /* The kernel has the whole answer: tells the user and goes on with the next request, lingers or

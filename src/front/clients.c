@@ -55,13 +55,18 @@ size_t clients_count(const struct clients *clients)
 	return clients->count;
 }
 
+static bool client_is_busy(const struct client *client)
+{
+	return client->state != CLIENT_HANDSHAKE && client->state != CLIENT_HEAD;
+}
+
 size_t clients_busy(const struct clients *clients)
 {
 	struct list *node;
 	size_t busy = 0;
 
 	LIST_EACH(&clients->all, node)
-	busy += CONTAINER_OF(node, struct client, link)->state != CLIENT_HEAD;
+	busy += client_is_busy(CONTAINER_OF(node, struct client, link));
 	return busy;
 }
 
@@ -79,7 +84,7 @@ bool clients_may_add_from(const struct clients *clients, const struct sockaddr *
 	struct list *node;
 	int64_t found = 0;
 
-	if (most <= 0)
+	if (most <= 0 || address->sa_family == AF_UNIX)
 		return true;
 	address_print_ip(address, ip);
 	LIST_EACH(&clients->all, node)
@@ -87,13 +92,15 @@ bool clients_may_add_from(const struct clients *clients, const struct sockaddr *
 	return found < most;
 }
 
-void clients_add(
-	struct clients *clients, struct bufferevent *connection, const struct sockaddr *address)
+void clients_add(struct clients *clients, struct bufferevent *connection,
+	const struct sockaddr *address, bool is_tls, bool came_by_admin)
 {
 	char ip[ADDRESS_TEXT_BYTES];
+	struct client *client;
 
 	address_print_ip(address, ip);
-	client_create(clients, connection, ip, address_is_loopback(address));
+	client = client_create(clients, connection, ip, address_is_loopback(address), is_tls);
+	client->came_by_admin = came_by_admin;
 }
 
 bool clients_flush(struct clients *clients)

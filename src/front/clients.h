@@ -46,12 +46,13 @@ void clients_set_settings(struct clients *clients, struct settings *settings);
 size_t clients_count(const struct clients *clients);
 /* Those that are in a request, or have an answer that was not taken yet (for the drain). */
 size_t clients_busy(const struct clients *clients);
-/* One more in all, and from this address? */
+/* One more in all, and from this address (local sockets are not bounded so)? */
 MUST_CHECK bool clients_may_add(const struct clients *clients);
 MUST_CHECK bool clients_may_add_from(const struct clients *clients, const struct sockaddr *address);
-/* Takes over a connected bufferevent. */
-void clients_add(
-	struct clients *clients, struct bufferevent *connection, const struct sockaddr *address);
+/* Takes over a connected bufferevent; a TLS one may be before its handshake. `came_by_admin`: by a
+ * listener of admin_listen. */
+void clients_add(struct clients *clients, struct bufferevent *connection,
+	const struct sockaddr *address, bool is_tls, bool came_by_admin);
 /* Writes what was added in this turn. true: something is left that needs another turn at once. */
 bool clients_flush(struct clients *clients);
 /* Drain: connections that are idle between two requests are closed, the others after their next

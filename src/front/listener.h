@@ -1,10 +1,12 @@
 /*
  * One listening socket: libevhtp accepts on it and hands each connection over
  * (docs/decisions/0001). Stops accepting at a limit or without descriptors and goes on by itself.
- * Made by proxy.c for each address.
+ * Made by listeners.c for each address.
  */
 #ifndef SO_FRONT_LISTENER_H
 #define SO_FRONT_LISTENER_H
+
+#include <stdbool.h>
 
 #include "base/compiler.h"
 
@@ -12,12 +14,24 @@ struct address;
 struct clients;
 struct event_base;
 struct listener;
+struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 
-/* NULL: `ret_error`, a new string that the caller frees, says what is wrong and names the flag. */
+/*
+ * `is_admin`: one of admin_listen. NULL: `ret_error`, a new string that the caller frees, says what
+ * is wrong and names the flag; errno is the reason. A local socket gets the mode 0660; a file that
+ * an ended program left behind is replaced, and it is removed with the listener.
+ */
 MUST_CHECK struct listener *listener_create(struct event_base *base, struct clients *clients,
-	const struct address *address, char **ret_error);
+	const struct address *address, bool is_admin, char **ret_error);
+/* A socket that listens already and is taken over, with its end too. NULL: as above. */
+MUST_CHECK struct listener *listener_adopt(
+	struct event_base *base, struct clients *clients, int fd, char **ret_error);
 void listener_destroy(struct listener *listener);
-/* "127.0.0.1:8000", with the port that the kernel chose. */
+/* Connections that come from now on speak TLS. `context` is borrowed and must live until the next
+ * call or listener_destroy(). */
+void listener_set_tls(struct listener *listener, struct ssl_ctx_st *context);
+bool listener_is_tls(const struct listener *listener);
+/* "127.0.0.1:8000", with the port that the kernel chose, or "unix:/run/x.sock". */
 const char *listener_name(const struct listener *listener);
 /* A connection went: accept again if a limit had stopped it. */
 void listener_resume(struct listener *listener);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/ticker.h"
 #include "front/client_parts.h"
+#include "front/cors.h"
 #include "http/chunked.h"
 #include "http/head.h"
 #include "json/writer.h"
@@ -17,9 +18,11 @@
 enum {
 	DATE_BYTES = 48,
 	US_PER_S = 1000 * 1000,
+	STATUS_NO_CONTENT = 204,
 	STATUS_BAD_REQUEST = 400,
 	STATUS_UNAUTHORIZED = 401,
 	STATUS_FORBIDDEN = 403,
+	STATUS_NOT_FOUND = 404,
 	STATUS_METHOD_NOT_ALLOWED = 405,
 	STATUS_TOO_LARGE = 413,
 	STATUS_TOO_MANY_REQUESTS = 429,
@@ -237,6 +240,8 @@ static void reply_whole(
 
 	if (is_head)
 		framing.kind = FRAMING_NONE;
+	if (client->has_head)
+		cors_add_fields(fields, client->clients->settings, &client->head);
 	reply_head(client, status, NULL, fields, framing, (int64_t)length);
 	if (!is_head)
 		evbuffer_add(client_output(client), body, length);
@@ -312,4 +317,28 @@ void reply_method_not_allowed(struct client *client, const char *allow)
 	fields_add_text(&fields, "Allow", allow);
 	reply_whole(client, STATUS_METHOD_NOT_ALLOWED, &fields, body, sizeof(body) - 1);
 	fields_finish(&fields);
+}
+
+void reply_not_found(struct client *client)
+{
+	static const char body[] = "{\"error\":\"not found on this listener\"}";
+
+	reply_json(client, STATUS_NOT_FOUND, body, sizeof(body) - 1);
+}
+
+bool reply_preflight(struct client *client)
+{
+	const struct settings *settings = client->clients->settings;
+	struct fields fields = {0};
+	struct framing framing = {.kind = FRAMING_NONE};
+
+	if (!cors_is_preflight(&client->head) ||
+		cors_judge(settings, &client->head) != CORS_ALLOWED)
+		return false;
+	cors_add_fields(&fields, settings, &client->head);
+	cors_add_preflight_fields(&fields);
+	reply_head(client, STATUS_NO_CONTENT, NULL, &fields, framing, -1);
+	reply_end(client);
+	fields_finish(&fields);
+	return true;
 }

@@ -1,7 +1,8 @@
 /*
  * Writes answers to a client: head, body pieces, end, and the errors of PRODUCT 2 in the shape of
  * the API that was called. All is appended to the client's output and written in the turn's tail.
- * Used by relay, pass and admin.
+ * Whole answers
+ * carry CORS fields as Ollama's would. Used by relay, pass and admin.
  */
 #ifndef SO_FRONT_REPLY_H
 #define SO_FRONT_REPLY_H
@@ -55,7 +56,12 @@ int64_t reply_error(struct client *client, const struct reply_error *error);
 char *reply_error_line(enum api_family family, bool is_sse, const char *text);
 /* A whole answer of our own endpoints, application/json, Cache-Control: no-store. */
 void reply_json(struct client *client, int status, const char *json, size_t length);
-/* Not ours to answer: 404, 405 with Allow. */
+/* true: it was a browser's preflight from an origin that may read the answers, and is answered as
+ * Ollama does (204). */
+bool reply_preflight(struct client *client);
+/* This listener does not serve it: 404. */
+void reply_not_found(struct client *client);
+/* Not ours to answer: 405 with Allow. */
 void reply_method_not_allowed(struct client *client, const char *allow);
 
 #endif

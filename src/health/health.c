@@ -8,6 +8,7 @@
 #include "base/compiler.h"
 #include "base/memory.h"
 #include "config/settings.h"
+#include "config/where.h"
 #include "health/ask.h"
 #include "health/place.h"
 #include "json/lookup.h"
@@ -107,8 +108,20 @@ char *health_line(
 		authority, status);
 }
 
+/* The first address that speaks plain HTTP over TCP; the very first where there is none. */
+static const char *askable(char *const *listen)
+{
+	for (char *const *text = listen; *text; text++) {
+		if (!where_after_https(*text) && !where_after_unix(*text))
+			return *text;
+	}
+	return listen[0];
+}
+
 static bool find_place(const char *url, const struct settings *settings, struct place *ret_place)
 {
+	bool is_moved = settings->admin_listen && settings->admin_listen[0];
+	char **listen = is_moved ? settings->admin_listen : settings->listen;
 	const char *reason = "there is none";
 
 	if (url) {
@@ -117,8 +130,7 @@ static bool find_place(const char *url, const struct settings *settings, struct 
 		printf("fail: cannot use the URL: %s\n", reason);
 		return false;
 	}
-	if (settings->listen && settings->listen[0] &&
-		place_of_listen(settings->listen[0], ret_place, &reason))
+	if (listen && listen[0] && place_of_listen(askable(listen), ret_place, &reason))
 		return true;
 	printf("fail: cannot tell the URL from the address to listen on: %s: give the URL after "
 	       "`health`\n",

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "config/where.h"
 
 /* What shared-ollama listens on unless told otherwise (PRODUCT 8). */
 #define OWN_PORT "8000"
@@ -108,7 +109,13 @@ static void replace(char **text, const char *new_text)
 bool place_of_listen(const char *listen, struct place *ret_place, const char **ret_reason)
 {
 	struct place place = {0};
-	const char *reason = split(listen, strlen(listen), OWN_PORT, &place);
+	const char *reason;
+
+	if (where_after_https(listen) || where_after_unix(listen)) {
+		*ret_reason = "only plain TCP can be asked: listen on 127.0.0.1:8000 besides";
+		return false;
+	}
+	reason = split(listen, strlen(listen), OWN_PORT, &place);
 
 	if (reason) {
 		*ret_reason = reason;

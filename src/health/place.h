@@ -22,7 +22,7 @@ struct place {
  */
 MUST_CHECK bool place_parse(const char *url, struct place *ret_place, const char **ret_reason);
 /* An address to listen on (config/where.h) as the one to ask: any address becomes loopback. false
- * for port 0, which only the kernel knows. */
+ * for port 0, which only the kernel knows, and for https:// and unix:. */
 MUST_CHECK bool place_of_listen(
 	const char *listen, struct place *ret_place, const char **ret_reason);
 /* A zeroed place is fine. */

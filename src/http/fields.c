@@ -38,6 +38,13 @@ void fields_add_text(struct fields *fields, const char *name, const char *value)
 	fields_add(fields, name, strlen(name), value, strlen(value));
 }
 
+void fields_remove(struct fields *fields, size_t at)
+{
+	memmove(&fields->items[at], &fields->items[at + 1],
+		(fields->count - at - 1) * sizeof(*fields->items));
+	fields->count--;
+}
+
 bool field_is(const struct field *field, const char *name)
 {
 	return strlen(name) == field->name_length &&

@@ -34,6 +34,9 @@ void fields_add(struct fields *fields, const char *name, size_t name_length, con
 /* Both NUL-terminated and living as long as the list. */
 void fields_add_text(struct fields *fields, const char *name, const char *value);
 
+/* The one at this place goes, the others keep their order. */
+void fields_remove(struct fields *fields, size_t at);
+
 bool field_is(const struct field *field, const char *name);
 /* The first of that name or NULL; case-insensitive. */
 const struct field *fields_find(const struct fields *fields, const char *name);

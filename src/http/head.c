@@ -7,6 +7,7 @@
 #include <event2/buffer.h>
 
 #include "base/memory.h"
+#include "base/pieces.h"
 #include "http/split.h"
 #include "http/target.h"
 
@@ -54,10 +55,10 @@ static const char *find_end_in(const char *bytes, size_t length, enum end_match 
 
 size_t response_head_end(const char *bytes, size_t length, int *match)
 {
-	enum end_match so_far = (enum end_match) * match;
+	enum end_match so_far = *match;
 	const char *end = find_end_in(bytes, length, &so_far);
 
-	*match = (int)so_far;
+	*match = so_far;
 	return end ? (size_t)(end - bytes) : 0;
 }
 
@@ -116,7 +117,9 @@ static char *take_bytes(struct evbuffer *input, size_t length)
 {
 	char *bytes = mem_alloc(length + SPLIT_SLACK_BYTES);
 
-	evbuffer_remove(input, bytes, length);
+	evbuffer_copyout(input, bytes, length);
+	pieces_wipe(input, length);
+	evbuffer_drain(input, length);
 	memset(bytes + length, 0, SPLIT_SLACK_BYTES);
 	return bytes;
 }
@@ -337,9 +340,19 @@ static enum http_error parse_request(
 	return settle_expect(head);
 }
 
+void request_head_forget_field(struct request_head *head, size_t at)
+{
+	const struct field *field = &head->fields.items[at];
+
+	explicit_bzero(head->bytes + (field->value - head->bytes), field->value_length);
+	fields_remove(&head->fields, at);
+}
+
 void request_head_finish(struct request_head *head)
 {
 	fields_finish(&head->fields);
+	if (head->bytes)
+		explicit_bzero(head->bytes, head->bytes_length);
 	free(head->bytes);
 	free(head->made);
 	memset(head, 0, sizeof(*head));
@@ -374,6 +387,7 @@ enum head_status request_head_read(struct request_head *head, struct evbuffer *i
 	} else {
 		*scanned = 0;
 		head->bytes = take_bytes(input, length);
+		head->bytes_length = length;
 		error = parse_request(head, length, limits);
 		if (error == HTTP_ERROR_NONE)
 			return HEAD_READY;

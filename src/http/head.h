@@ -33,7 +33,9 @@ enum head_status {
 };
 
 struct request_head {
-	char *bytes;   /* what method, target and fields point into */
+	char *bytes; /* what method, target and fields point into; wiped before it is freed, for
+			it may hold a key */
+	size_t bytes_length;
 	char *made;    /* what path, host and sometimes forward point into */
 	char *method;  /* NUL-terminated, as received, case kept */
 	char *target;  /* NUL-terminated, exactly as received */
@@ -61,6 +63,8 @@ struct response_head {
 	bool keep_alive;
 };
 
+/* A field with a secret leaves the list and its value is overwritten. */
+void request_head_forget_field(struct request_head *head, size_t at);
 /* Zeroed heads are empty; finish frees and zeroes. */
 void request_head_finish(struct request_head *head);
 void response_head_finish(struct response_head *head);

@@ -1,5 +1,6 @@
 #include "http/split.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include <evhtp/parser.h>
@@ -139,6 +140,8 @@ static bool second_reader_agrees(const struct fields *fields, const char *lines,
 		sizeof(request_line) - 1)
 		return false;
 	htparser_run(parser, &hooks, lines, length);
+	/* it has copied the last values into itself, and one of them may be a key */
+	explicit_bzero(parser, malloc_usable_size(parser));
 	return reader.agrees && reader.is_complete && reader.names == fields->count &&
 	       reader.values == fields->count;
 }

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
 enum {
@@ -125,6 +126,19 @@ static bool look_up(const char *host, uint16_t port, struct list *list, const ch
 	return list->count > 0;
 }
 
+static size_t add_path(struct list *list, const char *path, const char **ret_error)
+{
+	struct sockaddr_un local = {.sun_family = AF_UNIX};
+	size_t length = strlen(path);
+
+	*ret_error = "no path, or one over 107 bytes, after unix:";
+	if (!length || length >= sizeof(local.sun_path))
+		return 0;
+	memcpy(local.sun_path, path, length);
+	add(list, &local, sizeof(local));
+	return list->count;
+}
+
 size_t address_parse_listen(
 	const char *text, struct address *ret_addresses, size_t most, const char **ret_error)
 {
@@ -132,10 +146,8 @@ size_t address_parse_listen(
 	char host[HOST_BYTES];
 	uint16_t port = 0;
 
-	if (strncmp(text, "unix:", strlen("unix:")) == 0) {
-		*ret_error = "unix sockets are not supported in this version";
-		return 0;
-	}
+	if (strncasecmp(text, "unix:", strlen("unix:")) == 0)
+		return add_path(&list, text + strlen("unix:"), ret_error);
 	if (!split(text, host, &port, ret_error))
 		return 0;
 	if (text[0] == '[' && !strchr(host, ':')) {

@@ -21,9 +21,9 @@ struct address {
 
 /*
  * "127.0.0.1:8000", "[::1]:8000", "localhost:8000", "*:8000" or ":8000" (0.0.0.0 and [::], so the
- * IPv6 socket has to be IPV6_V6ONLY). A name may stand for several addresses: up to `most` are
- * written, the count is returned; 0: wrong, `ret_error` (static text) says why. Uses getaddrinfo:
- * only at start.
+ * IPv6 socket has to be IPV6_V6ONLY), "unix:PATH". A name may stand for several addresses: up to
+ * `most` are written, the count is returned; 0: wrong, `ret_error` (static text) says why. Uses
+ * getaddrinfo: only at start.
  */
 MUST_CHECK size_t address_parse_listen(
 	const char *text, struct address *ret_addresses, size_t most, const char **ret_error);

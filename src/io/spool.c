@@ -18,7 +18,10 @@ enum {
 	COPIED_BYTES = 16384,
 	/* Pieces of an evbuffer that are looked at in one go. */
 	PIECES_MOST = 64,
-	FILE_MODE = 0600
+	FILE_MODE = 0600,
+	/* Of a file in one piece of a buffer: TLS encrypts a piece in one go, and says how far it
+	   is only at its end. */
+	PIECE_BYTES = 256 * 1024,
 };
 
 struct spool {
@@ -165,5 +168,12 @@ bool spool_send(struct spool *spool, struct evbuffer *out)
 		return evbuffer_add_buffer_reference(out, spool->memory) == 0;
 	if (!spool->segment && !make_segment(spool))
 		return false;
-	return evbuffer_add_file_segment(out, spool->segment, 0, -1) == 0;
+	for (uint64_t at = 0; at < spool->bytes; at += PIECE_BYTES) {
+		uint64_t left = spool->bytes - at;
+
+		if (evbuffer_add_file_segment(out, spool->segment, (ev_off_t)at,
+			    (ev_off_t)(left < PIECE_BYTES ? left : PIECE_BYTES)) != 0)
+			return false;
+	}
+	return true;
 }

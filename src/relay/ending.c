@@ -120,10 +120,12 @@ static void answer_error(struct relay_job *carried, enum outcome outcome, const 
 		.family = record->family,
 		.text = text,
 		.request_id = record->request_id,
-		.retry_after = admission_retry_after(
-			&admission, scheduler_service_us(carried->relay->parts.scheduler)),
+		.retry_after = carried->retry_after,
 	};
 
+	if (!error.retry_after)
+		error.retry_after = admission_retry_after(
+			&admission, scheduler_service_us(carried->relay->parts.scheduler));
 	record->response_bytes = reply_error(carried->client, &error);
 	record->http_status = outcome_status(shown);
 }

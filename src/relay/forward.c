@@ -5,8 +5,10 @@
 
 #include <event2/util.h>
 
+#include "base/compiler.h"
 #include "base/memory.h"
 #include "base/ticker.h"
+#include "config/settings.h"
 #include "core/identity.h"
 #include "front/client.h"
 #include "http/head.h"
@@ -205,12 +207,34 @@ static char *logged_value(const struct fields *fields, const char *name)
 	return mem_strndup(field->value, length);
 }
 
+static struct identity_word word_of(const struct fields *fields, const char *name)
+{
+	const struct field *field = fields_find(fields, name);
+
+	return (struct identity_word){field ? field->value : NULL, field ? field->value_length : 0};
+}
+
+/* Who is who (PRODUCT 5): what the client says, else whose key it is, else where it comes from. */
+static char *project_of(const struct client *client)
+{
+	const struct fields *fields = &client_head(client)->fields;
+	const struct api_key *key = client_key(client);
+	const char *project = key ? key->project : NULL;
+	struct identity_word words[] = {
+		word_of(fields, "X-Project-Name"),
+		word_of(fields, "X-User-ID"),
+		word_of(fields, "X-Client-ID"),
+		{project, project ? strlen(project) : 0},
+	};
+
+	return identity_project(words, ARRAY_LENGTH(words), client_ip(client));
+}
+
 void forward_fill_record(
 	struct record *record, const struct client *client, const struct route *route)
 {
 	const struct request_head *head = client_head(client);
 	const struct field *id = fields_find(&head->fields, "X-Request-Id");
-	const struct field *project = fields_find(&head->fields, "X-Project-Name");
 
 	record->arrived_us = ticker_now_us();
 	record->operation = route->operation;
@@ -218,8 +242,7 @@ void forward_fill_record(
 	record->is_poll = route->is_poll;
 	identity_request_id(id ? id->value : NULL, id ? id->value_length : 0, record->request_id);
 	strncpy(record->client_ip, client_ip(client), sizeof(record->client_ip) - 1);
-	record->project = identity_project(project ? project->value : NULL,
-		project ? project->value_length : 0, client_ip(client));
+	record->project = project_of(client);
 	record->method = mem_strdup(head->method);
 	record->path = mem_strndup(head->path, strnlen(head->path, LOGGED_VALUE_BYTES));
 	record->user_agent = logged_value(&head->fields, "User-Agent");

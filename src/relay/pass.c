@@ -18,8 +18,10 @@
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "core/identity.h"
+#include "core/permission.h"
 #include "core/residency.h"
 #include "core/route.h"
+#include "front/access.h"
 #include "front/client.h"
 #include "front/reply.h"
 #include "http/head.h"
@@ -72,6 +74,7 @@ static struct pass *create_pass(struct passes *passes, struct client *client,
 
 	pass->passes = passes;
 	pass->settings = settings_take(passes->settings);
+	pass->key = client_key(client);
 	pass->client = client;
 	pass->record = *record;
 	if (route)
@@ -141,7 +144,8 @@ void pass_fail(struct pass *pass, enum outcome outcome, const char *text)
 			.family = pass->record.family,
 			.text = words,
 			.request_id = pass->record.request_id[0] ? pass->record.request_id : NULL,
-			.retry_after = parts->retry_after(parts->arg),
+			.retry_after = pass->retry_after ? pass->retry_after
+							 : parts->retry_after(parts->arg),
 		};
 
 		pass->record.response_bytes = reply_error(pass->client, &error);
@@ -189,8 +193,23 @@ static void feed_peek(void *object, const void *bytes, size_t length)
 	peek_feed(object, bytes, length);
 }
 
+/* How allow_models bears on it; access has refused what is denied whatever the body says. */
+static bool is_judged_by_body(const struct pass *pass, const struct request_head *head)
+{
+	return permission_of_pass(pass->settings, pass->key, head->method, head->path,
+		       &pass->route) == PERMISSION_BY_BODY;
+}
+
+static bool may_name(const struct pass *pass, const char *model)
+{
+	return !is_judged_by_body(pass, client_head(pass->client)) ||
+	       permission_model(pass->settings, pass->key, model);
+}
+
 static void collect(struct pass *pass, struct evbuffer *data, bool is_complete)
 {
+	const struct peek_result *seen;
+
 	pieces_feed(data, feed_peek, pass->peek);
 	if (!spool_append(pass->spool, data)) {
 		pass_fail(pass, OUTCOME_QUEUE_FULL, "no room to keep the request body");
@@ -199,10 +218,15 @@ static void collect(struct pass *pass, struct evbuffer *data, bool is_complete)
 	pass->record.request_bytes = (int64_t)spool_bytes(pass->spool);
 	if (!is_complete)
 		return;
-	pass->record.model = mem_strdup(peek_finish(pass->peek)->model);
+	seen = peek_finish(pass->peek);
+	pass->record.model = mem_strdup(seen->model);
 	pass->upload_complete = true;
 	pass->record.body_complete_us = ticker_now_us();
-	pass_start_exchange(pass);
+	if (may_name(pass, seen->valid ? seen->model : NULL))
+		pass_start_exchange(pass);
+	else
+		pass_fail(pass, OUTCOME_FORBIDDEN,
+			"no permitted model in the body's \"model\" (allow_models)");
 }
 
 static void on_body(void *arg, struct evbuffer *data, bool is_complete)
@@ -409,6 +433,10 @@ void passes_request(struct passes *passes, struct client *client, const struct r
 		pass->spool = spool_create(PASS_COLLECT_BYTES, pass->settings->spool_directory);
 		pass->peek = peek_create();
 		client_send_continue(client);
+	} else if (is_judged_by_body(pass, head)) {
+		pass_fail(pass, OUTCOME_FORBIDDEN,
+			"models are limited here (allow_models): send the body with a length of at "
+			"most 64 KiB");
 	} else {
 		pass_start_tunnel(pass);
 	}
@@ -419,6 +447,7 @@ void passes_adopt(struct passes *passes, struct client *client, const struct rou
 {
 	struct pass *pass = create_pass(passes, client, route, record);
 
+	pass->key = NULL; /* the job was asked about its model */
 	pass->spool = spool;
 	pass->has_body = true;
 	pass->upload_complete = true;
@@ -428,8 +457,8 @@ void passes_adopt(struct passes *passes, struct client *client, const struct rou
 	pass_start_exchange(pass);
 }
 
-void passes_refuse(struct passes *passes, struct client *client, const struct route *route,
-	enum outcome outcome, const char *text)
+static void refuse(struct passes *passes, struct client *client, const struct route *route,
+	enum outcome outcome, const char *text, int retry_after)
 {
 	struct record record;
 	struct pass *pass;
@@ -444,7 +473,20 @@ void passes_refuse(struct passes *passes, struct client *client, const struct ro
 		strncpy(record.client_ip, client_ip(client), sizeof(record.client_ip) - 1);
 	}
 	pass = create_pass(passes, client, route, &record);
+	pass->retry_after = retry_after;
 	if (route)
 		client_accept(client, &user, pass);
 	pass_fail(pass, outcome, text);
+}
+
+void passes_refuse(struct passes *passes, struct client *client, const struct route *route,
+	enum outcome outcome, const char *text)
+{
+	refuse(passes, client, route, outcome, text, 0);
+}
+
+void passes_refuse_access(struct passes *passes, struct client *client, const struct route *route,
+	const struct access_verdict *verdict)
+{
+	refuse(passes, client, route, verdict->outcome, verdict->text, verdict->retry_after);
 }

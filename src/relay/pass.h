@@ -13,6 +13,7 @@
 #include "core/record.h"
 #include "core/tally.h"
 
+struct access_verdict;
 struct client;
 struct event_base;
 struct graveyard;
@@ -56,5 +57,8 @@ void passes_adopt(struct passes *passes, struct client *client, const struct rou
  * acceptable. `text` NULL: the outcome's. */
 void passes_refuse(struct passes *passes, struct client *client, const struct route *route,
 	enum outcome outcome, const char *text);
+/* The same with what access_check() says. */
+void passes_refuse_access(struct passes *passes, struct client *client, const struct route *route,
+	const struct access_verdict *verdict);
 
 #endif

@@ -38,6 +38,7 @@ struct pass {
 	struct list link;
 	struct passes *passes;
 	struct settings *settings;
+	const struct api_key *key; /* of these settings; NULL: none was shown */
 	struct record record;
 	struct route route;
 	struct client *client; /* NULL: the link is cut */
@@ -54,6 +55,7 @@ struct pass {
 	bool upstream_paused;
 	bool sent_again;
 	int status;
+	int retry_after; /* seconds; 0: what the queue says */
 	struct event *timer;
 	int64_t timer_due_us;
 	int64_t phase_since_us;

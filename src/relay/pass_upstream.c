@@ -8,6 +8,7 @@
 #include "back/pool.h"
 #include "back/probe.h"
 #include "back/tunnel.h"
+#include "base/memory.h"
 #include "base/pieces.h"
 #include "base/ticker.h"
 #include "front/client.h"
@@ -139,10 +140,18 @@ void pass_refused(struct pass *pass, const char *text)
 /* No connection came about: for want of our own means, or because nobody accepted it. */
 static void could_not_begin(struct pass *pass)
 {
-	if (pool_failed_locally(pass->passes->parts.pool))
+	struct pool *pool = pass->passes->parts.pool;
+	const char *problem = pool_problem(pool);
+	char *text = NULL;
+
+	if (pool_failed_locally(pool)) {
 		pass_fail(pass, OUTCOME_QUEUE_FULL, outcome_no_means);
-	else
-		pass_refused(pass, NULL);
+		return;
+	}
+	if (problem)
+		text = mem_printf("Ollama at %s cannot be used: %s", pool_host(pool), problem);
+	pass_refused(pass, text);
+	free(text);
 }
 
 static void ended(struct pass *pass, enum exchange_end end, bool was_stale)

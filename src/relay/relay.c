@@ -12,8 +12,10 @@
 #include "base/pieces.h"
 #include "base/ticker.h"
 #include "config/settings.h"
+#include "core/permission.h"
 #include "core/ring.h"
 #include "core/scheduler.h"
+#include "front/access.h"
 #include "front/client.h"
 #include "front/reply.h"
 #include "io/spool.h"
@@ -222,6 +224,24 @@ static void become_pass(struct relay_job *carried)
 	graveyard_add(relay->parts.graveyard, carried, relay_destroy_carried);
 }
 
+/* true: allow_models lets it through. A body that is no JSON is refused where models are limited:
+ * what Ollama would read in it is not sure. Else it was refused and must not be used afterwards. */
+static bool pass_model(struct relay_job *carried, bool is_valid)
+{
+	const char *model = is_valid ? carried->job.record.model : NULL;
+	char *text;
+
+	if (!permission_limits_models(carried->settings, carried->key) ||
+		permission_model(carried->settings, carried->key, model))
+		return true;
+	text = model ? mem_printf("the model %s is not permitted here (allow_models)", model)
+		     : mem_strdup("no model could be read in the body, and models are limited here "
+				  "(allow_models)");
+	relay_fail(carried, OUTCOME_FORBIDDEN, text);
+	free(text);
+	return false;
+}
+
 /* The body is complete: it takes a place in the ring, or there is none. */
 static void enter_queue(struct relay_job *carried)
 {
@@ -233,11 +253,14 @@ static void enter_queue(struct relay_job *carried)
 	int64_t now_us = ticker_now_us();
 	int64_t timeout_ms = carried->settings->default_timeout_ms;
 	bool is_unload = is_mere_unload(carried, seen);
+	bool is_valid = seen->valid;
 
 	job->record.body_complete_us = now_us;
 	note_peek(carried, seen);
 	peek_destroy(carried->peek);
 	carried->peek = NULL;
+	if (!pass_model(carried, is_valid))
+		return;
 	if (is_unload) {
 		become_pass(carried);
 		return;
@@ -339,25 +362,44 @@ static const struct client_user user = {
 	.on_sent = on_sent,
 };
 
-void relay_request(struct relay *relay, struct client *client, const struct route *route)
+/* A new job in READING that has the client. */
+static struct relay_job *begin(
+	struct relay *relay, struct client *client, const struct route *route)
 {
 	struct relay_job *carried = mem_zalloc(sizeof(*carried));
-	const struct request_head *head = client_head(client);
-	struct admission admission;
-	enum outcome refusal;
 
 	carried->relay = relay;
 	carried->settings = settings_take(relay->settings);
+	carried->key = client_key(client);
 	carried->route = *route;
 	carried->client = client;
 	job_init(&carried->job, relay->parts.tally);
 	list_append(&relay->jobs, &carried->job.link);
 	forward_fill_record(&carried->job.record, client, route);
-	carried->has_body = head->framing.kind != FRAMING_NONE;
+	carried->has_body = client_head(client)->framing.kind != FRAMING_NONE;
 	carried->spool = spool_create(
 		(size_t)carried->settings->body_memory, carried->settings->spool_directory);
 	carried->peek = peek_create();
 	client_accept(client, &user, carried);
+	return carried;
+}
+
+void relay_refuse(struct relay *relay, struct client *client, const struct route *route,
+	const struct access_verdict *verdict)
+{
+	struct relay_job *carried = begin(relay, client, route);
+
+	carried->retry_after = verdict->retry_after;
+	relay_fail(carried, verdict->outcome, verdict->text);
+}
+
+void relay_request(struct relay *relay, struct client *client, const struct route *route)
+{
+	struct relay_job *carried = begin(relay, client, route);
+	const struct request_head *head = client_head(client);
+	struct admission admission;
+	enum outcome refusal;
+
 	if (forward_is_loop(&head->fields)) {
 		relay_fail(carried, OUTCOME_LOOP, NULL);
 		return;

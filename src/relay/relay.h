@@ -13,6 +13,7 @@
 #include "core/record.h"
 #include "core/tally.h"
 
+struct access_verdict;
 struct client;
 struct event_base;
 struct graveyard;
@@ -53,6 +54,9 @@ void relay_set_settings(struct relay *relay, struct settings *settings);
 
 /* A whole head of a job; the client is accepted or answered. */
 void relay_request(struct relay *relay, struct client *client, const struct route *route);
+/* The same, but access_check() has refused it: answered and counted as a job. */
+void relay_refuse(struct relay *relay, struct client *client, const struct route *route,
+	const struct access_verdict *verdict);
 /* The scheduler's word: QUEUED → CONNECTING. May mark changed again (refused at once). */
 void relay_dispatch(struct relay *relay, struct job *job);
 /* From now on new jobs are refused with SHUTTING_DOWN. */

@@ -29,6 +29,7 @@ struct relay_job {
 	struct job job;
 	struct relay *relay;
 	struct settings *settings; /* those that it came under */
+	const struct api_key *key; /* of these settings; NULL: none was shown */
 	struct route route;
 	struct client *client; /* NULL: the link is cut */
 
@@ -39,6 +40,7 @@ struct relay_job {
 	struct exchange *exchange;
 	enum known listed; /* was the model loaded at dispatch? */
 	int status;	   /* of Ollama's answer; 0: none yet */
+	int retry_after;   /* seconds; 0: what the queue says */
 	struct tap *tap;
 	enum tap_format format;
 	bool upstream_paused;

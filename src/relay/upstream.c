@@ -252,9 +252,15 @@ static void expire(struct relay_job *carried)
 		relay_fail(carried, OUTCOME_QUEUE_TIMEOUT, NULL);
 		return;
 	}
-	text = mem_printf("waited in the queue until the deadline because Ollama at %s does not "
-			  "answer: start it, then try again after the seconds in Retry-After",
-		pool_host(parts->pool));
+	if (pool_problem(parts->pool))
+		text = mem_printf("waited in the queue until the deadline because Ollama at %s "
+				  "cannot be used: %s",
+			pool_host(parts->pool), pool_problem(parts->pool));
+	else
+		text = mem_printf("waited in the queue until the deadline because Ollama at %s "
+				  "does not answer: start it, then try again after the seconds "
+				  "in Retry-After",
+			pool_host(parts->pool));
 	relay_fail(carried, OUTCOME_QUEUE_TIMEOUT, text);
 	free(text);
 }

@@ -1,12 +1,13 @@
 """Fixtures for the integration tests: the real program in front of the simulated Ollama (README.md in this folder)."""
 
 import contextlib
+import hashlib
 import os
 
 import pytest
 
 # before they are imported, so that their assertions show values
-pytest.register_assert_rewrite("programs", "wire")
+pytest.register_assert_rewrite("programs", "tls", "wire")
 
 from programs import Proxy, Sim  # noqa: E402
 from wire import Wire  # noqa: E402
@@ -51,6 +52,25 @@ def proxy(tmp_path, request):
             return program
 
         yield make
+
+
+@pytest.fixture
+def keyed(tmp_path, proxy):
+    """keyed({"KEY": 'project = "P";'}, "max_queue_size = 3;", *flags): a proxy whose file has these keys, each called
+    by its first letters, and this text. Own endpoints are asked with the first key."""
+
+    def make(keys, text="", *flags):
+        groups = [
+            f'{{ name = "{key[:4]}"; hash = "sha256:{hashlib.sha256(key.encode()).hexdigest()}"; {members} }}'
+            for key, members in keys.items()
+        ]
+        file = tmp_path / "shared-ollama.conf"
+        file.write_text(f"keys = ( {', '.join(groups)} );\n{text}\n")
+        program = proxy("--config", file, *flags)
+        program.own_headers = {"Authorization": f"Bearer {next(iter(keys))}"}
+        return program
+
+    return make
 
 
 def end(program):

@@ -54,13 +54,13 @@ def clean_environment(extra):
     return kept | (extra or {})
 
 
-def ask(url, method, target, body=None, timeout=10.0):
+def ask(url, method, target, body=None, timeout=10.0, headers=None):
     """One request on a connection of its own: (status, bytes)."""
     host = url.removeprefix("http://")
     connection = http.client.HTTPConnection(host, timeout=timeout)
     try:
         data = None if body is None else json.dumps(body).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        headers = dict(headers or {}) | ({} if body is None else {"Content-Type": "application/json"})
         connection.request(method, target, data, headers)
         response = connection.getresponse()
         return response.status, response.read()
@@ -68,8 +68,8 @@ def ask(url, method, target, body=None, timeout=10.0):
         connection.close()
 
 
-def ask_json(url, method, target, body=None):
-    status, data = ask(url, method, target, body)
+def ask_json(url, method, target, body=None, headers=None):
+    status, data = ask(url, method, target, body, headers=headers)
     assert status == 200, f"{method} {target}: {status} {data!r}"
     return json.loads(data) if data.strip() else None
 
@@ -213,10 +213,13 @@ class Proxy(Program):
 
     def __init__(self, folder, flags, upstream, env=None, name="shared-ollama"):
         super().__init__(name, folder, env)
+        self.own_headers = {}  # what its own endpoints want to see: a key
         self.request_log = self.folder / f"{name}.requests.jsonl"
         argv = [program_path("SHARED_OLLAMA"), "--listen", "127.0.0.1:0", "--upstream", upstream]
         argv += ["--request-log", str(self.request_log), *map(str, flags)]
         self.start(argv)
+        # its own endpoints are on the first listener, or on the last, that of --admin-listen
+        self.own_url = "http://" + self.addresses()[-1 if "--admin-listen" in argv else 0]
 
     def get(self, target):
         """(status, bytes) of a GET on a connection of its own."""
@@ -224,14 +227,17 @@ class Proxy(Program):
 
     def health(self):
         """The body whatever the status."""
-        return json.loads(self.get("/api/v1/health")[1])
+        return json.loads(ask(self.own_url, "GET", "/api/v1/health")[1])
+
+    def own(self, target):
+        return ask_json(self.own_url, "GET", target, headers=self.own_headers)
 
     def stats(self):
-        return ask_json(self.url, "GET", "/api/v1/queue/stats")
+        return self.own("/api/v1/queue/stats")
 
     def requests(self):
         """The living jobs."""
-        return ask_json(self.url, "GET", "/api/v1/queue/requests")["requests"]
+        return self.own("/api/v1/queue/requests")["requests"]
 
     def log_lines(self):
         """The request log's complete lines, parsed."""

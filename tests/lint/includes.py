@@ -35,6 +35,7 @@ HOMES = [
     ("libevhtp", r"evhtp(/.*|\.h)", {"front/listener", "http/split"}),
     ("evhttp", r"event2/(http|http_struct|http_compat|keyvalq_struct)\.h|evhttp\.h", {"back/pool", "back/exchange"}),
     ("OpenSSL", r"openssl/.*", {"io/tls", "io/secret"}),
+    ("libsystemd", r"systemd/.*", {"io/systemd"}),
     ("yajl", r"yajl/.*", {"json/"}),
     ("libconfig", r"libconfig\.h(\+\+)?", {"config/"}),
 ]

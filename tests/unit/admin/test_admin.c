@@ -12,6 +12,9 @@
 
 #include "admin/admin.h"
 #include "base/memory.h"
+#include "config/file.h"
+#include "config/keys.h"
+#include "config/value.h"
 #include "core/job.h"
 #include "front/client.h"
 #include "front/reply.h"
@@ -42,6 +45,18 @@ void reply_method_not_allowed(struct client *client, const char *allow)
 {
 	answered_status = 405;
 	answered_allow = allow;
+}
+
+static bool is_preflight;
+
+bool reply_preflight(struct client *client)
+{
+	return is_preflight;
+}
+
+void reply_not_found(struct client *client)
+{
+	answered_status = 404;
 }
 
 struct fixture {
@@ -105,6 +120,7 @@ static int tear_down(void **state)
 	answered_json = NULL;
 	answered_status = 0;
 	answered_allow = NULL;
+	is_preflight = false;
 	return 0;
 }
 
@@ -400,6 +416,48 @@ static void test_other_methods_are_not_allowed(void **state)
 	assert_null(answered_json);
 }
 
+static void test_preflights_are_answered_by_front(void **state)
+{
+	is_preflight = true;
+	answer(*state, "OPTIONS", "/api/v1/health", "/api/v1/health");
+	assert_null(answered_allow);
+	assert_null(answered_json);
+}
+
+static void test_config_shows_values_and_hides_secrets(void **state)
+{
+	struct fixture *fixture = *state;
+	static const char file[] =
+		"key_salt = \"pepper\";\n"
+		"keys = ( { name = \"ci\"; hash = \"sha256:"
+		"abcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcd\"; rate = 30;\n"
+		"allow_paths = [\"/api\", \"read-only\"]; admin = true; },\n"
+		"{ name = \"lab\"; project = \"Lab\"; allow_models = \"m\"; hash = \"sha256:"
+		"0000000000000000000000000000000000000000000000000000000000000000\"; } );\n";
+	struct settings *settings = settings_create();
+	const char *json;
+	char *error;
+
+	for (size_t i = 0; i < keys_count; i++)
+		assert_true(value_parse(&keys[i], keys[i].fallback, settings, &error));
+	assert_true(file_parse("test.conf", file, strlen(file), settings, &error));
+	fixture->view.settings = settings;
+	json = write_with(fixture, admin_write_config);
+	schema_check("config", json);
+	assert_non_null(strstr(json,
+		"{\"name\":\"max_queue_size\",\"value\":\"50\",\"unit\":null,\"default\":\"50\"}"));
+	assert_non_null(
+		strstr(json, "{\"name\":\"body_max\",\"value\":\"100m\",\"unit\":\"bytes\","));
+	assert_non_null(strstr(json, "{\"name\":\"key_salt\",\"value\":\"hidden\","));
+	assert_non_null(strstr(json,
+		"\"keys\":[{\"name\":\"ci\",\"hash\":\"hidden\",\"project\":null,\"rate\":30,"
+		"\"allow_paths\":[\"/api\",\"read-only\"],\"allow_models\":[],\"admin\":true},"
+		"{\"name\":\"lab\","));
+	assert_null(strstr(json, "pepper"));
+	assert_null(strstr(json, "abcd"));
+	settings_return(settings);
+}
+
 int main(void)
 {
 #define WITH_VIEW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -419,6 +477,8 @@ int main(void)
 		WITH_VIEW(test_each_endpoint_is_answered),
 		WITH_VIEW(test_only_the_query_asks_for_readiness),
 		WITH_VIEW(test_other_methods_are_not_allowed),
+		WITH_VIEW(test_preflights_are_answered_by_front),
+		WITH_VIEW(test_config_shows_values_and_hides_secrets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

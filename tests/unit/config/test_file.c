@@ -70,6 +70,18 @@ static void test_keys_are_set(void **state)
 	assert_int_equal(settings->log_level, LOG_DEBUG);
 }
 
+static void test_lists_of_words_may_be_lists_or_texts_or_empty(void **state)
+{
+	assert_fine("server_names = [\"a.example\", \"b.example\"]\nallow_models = \"m n,o\"\n"
+		    "admin_listen = []\ncors_origins = []\n");
+	assert_string_equal(settings->server_names[1], "b.example");
+	assert_null(settings->server_names[2]);
+	assert_string_equal(settings->allow_models[2], "o");
+	assert_null(settings->allow_models[3]);
+	assert_null(settings->admin_listen[0]);
+	assert_null(settings->cors_origins[0]);
+}
+
 static void test_suffixes_stand_in_quotes(void **state)
 {
 	assert_fine(
@@ -127,6 +139,8 @@ static void test_wrong_values_name_line_and_key(void **state)
 	assert_wrong(
 		"listen = [8000]\n", "test.conf:1: listen: every address must be a text in quotes");
 	assert_wrong("listen = []\n", "test.conf:1: listen: no address: write ADDR:PORT");
+	assert_wrong("server_names = [1]\n",
+		"test.conf:1: server_names: every element must be a text in quotes");
 	assert_wrong("listen = { a = 1 }\n", "test.conf:1: listen: takes one value");
 }
 
@@ -251,6 +265,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_keys_are_set, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_lists_of_words_may_be_lists_or_texts_or_empty, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suffixes_stand_in_quotes, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_numbers_over_31_bits_are_whole, setup, teardown),

@@ -272,8 +272,8 @@ static void test_wrong_arguments_are_usage_errors(void **state)
 		"--max-queue-size: out of range: 1 to 100000");
 	assert_message(LOAD(no_environment, "--listen", "*:1", "--listen", "8000"), LOAD_USAGE,
 		"--listen: \"8000\": no port: write ADDR:PORT (IPv6 addresses stand in brackets)");
-	assert_message(LOAD(no_environment, "--upstream", "https://box"), LOAD_USAGE,
-		"--upstream: \"https://box\": https upstream is not supported in this version");
+	assert_message(LOAD(no_environment, "--upstream", "ftp://box"), LOAD_USAGE,
+		"--upstream: \"ftp://box\": write http://HOST[:PORT] or https://HOST[:PORT]");
 }
 
 static void test_wrong_variables_are_failures(void **state)
@@ -324,6 +324,11 @@ static void test_relations_between_keys(void **state)
 		LOAD(no_environment, "--listen", "[::1]:11434", "--upstream", "http://[::1]"),
 		LOAD_FAILURE,
 		"upstream (http://[::1]) is listen ([::1]:11434): that is shared-ollama itself");
+	assert_message(LOAD(no_environment, "--admin-listen", "127.0.0.1:11434"), LOAD_FAILURE,
+		"upstream (http://127.0.0.1:11434) is admin_listen (127.0.0.1:11434): that is "
+		"shared-ollama itself");
+	assert_message(LOAD(no_environment, "--allow-paths", "/v1,api"), LOAD_FAILURE,
+		"allow_paths: \"api\" does not begin with / and is not read-only");
 	result = LOAD(no_environment, "--body-total", "0", "--max-concurrent", "16");
 	assert_int_equal(result.action, LOAD_SERVE);
 	finish(&result);
@@ -332,9 +337,36 @@ static void test_relations_between_keys(void **state)
 	finish(&result);
 }
 
+static void test_tls_is_given_whole_or_not_at_all(void **state)
+{
+	struct load_result result;
+
+	assert_message(LOAD(no_environment, "--tls-certificate", "c.pem"), LOAD_FAILURE,
+		"tls_certificate is given without tls_key: give both or neither");
+	assert_message(LOAD(no_environment, "--tls-key", "k.pem"), LOAD_FAILURE,
+		"tls_key is given without tls_certificate: give both or neither");
+	assert_message(LOAD(no_environment, "--listen", "https://*:8443"), LOAD_FAILURE,
+		"listen (https://*:8443) speaks TLS: give tls_certificate and tls_key");
+	assert_message(LOAD(no_environment, "--upstream-ca", "ca.pem"), LOAD_FAILURE,
+		"upstream_ca is given, but upstream (http://127.0.0.1:11434) is not https://: "
+		"nothing would be verified");
+	assert_message(LOAD(no_environment, "--listen", "https://box:443", "--upstream",
+			       "https://box", "--tls-certificate", "c", "--tls-key", "k"),
+		LOAD_FAILURE,
+		"upstream (https://box) is listen (https://box:443): that is shared-ollama itself");
+	result = LOAD(no_environment, "--listen", "https://*:8443", "--tls-certificate", "c",
+		"--tls-key", "k", "--upstream", "https://box", "--upstream-ca", "ca");
+	assert_int_equal(result.action, LOAD_SERVE);
+	assert_true(result.settings->upstream_is_tls);
+	assert_int_equal(result.settings->upstream_port, 443);
+	assert_string_equal(result.settings->upstream_ca, "ca");
+	finish(&result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tls_is_given_whole_or_not_at_all),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_no_arguments_at_all),
 		cmocka_unit_test(test_file_beats_default_environment_beats_file_flag_beats_all),

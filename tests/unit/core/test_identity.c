@@ -17,7 +17,8 @@ static const char IP[] = "192.0.2.7";
 
 static void assert_project(const char *header, size_t length, const char *expected)
 {
-	char *project = identity_project(header, length, IP);
+	struct identity_word word = {header, length};
+	char *project = identity_project(&word, 1, IP);
 
 	assert_string_equal(project, expected);
 	free(project);
@@ -76,6 +77,30 @@ static void test_long_project_is_cut(void **state)
 	longer[IDENTITY_PROJECT_BYTES] = ' ';
 	longest[IDENTITY_PROJECT_BYTES - 1] = '\0';
 	assert_project(longer, sizeof(longer), longest);
+}
+
+static void assert_first(const struct identity_word *words, size_t count, const char *expected)
+{
+	char *project = identity_project(words, count, IP);
+
+	assert_string_equal(project, expected);
+	free(project);
+}
+
+/* X-Project-Name, X-User-ID, X-Client-ID, the key's project: the first that says something. */
+static void test_project_is_the_first_word_that_says_something(void **state)
+{
+	struct identity_word words[] = {{"name", 4}, {"user", 4}, {"client", 6}, {"key", 3}};
+
+	assert_first(words, 4, "name");
+	words[0].length = 0;
+	assert_first(words, 4, "user");
+	words[1] = (struct identity_word){" \x01 ", 3};
+	assert_first(words, 4, "client");
+	words[2].text = NULL;
+	assert_first(words, 4, "key");
+	assert_first(words, 3, IP);
+	assert_first(words, 0, IP);
 }
 
 static void assert_kept(const char *header)
@@ -171,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_project_without_a_header_is_the_address),
 		cmocka_unit_test(test_project_is_trimmed_to_what_can_be_printed),
 		cmocka_unit_test(test_long_project_is_cut),
+		cmocka_unit_test(test_project_is_the_first_word_that_says_something),
 		cmocka_unit_test(test_sane_request_id_is_kept),
 		cmocka_unit_test(test_request_id_needs_no_nul),
 		cmocka_unit_test(test_request_id_that_is_not_sane_is_replaced),

@@ -143,6 +143,8 @@ static void test_any_address_is_asked_on_loopback(void **state)
 	check_listen("box:8000", "box:8000");
 	assert_false(place_of_listen("127.0.0.1:0", &place, &reason));
 	assert_non_null(reason);
+	assert_false(place_of_listen("https://127.0.0.1:8443", &place, &reason));
+	assert_false(place_of_listen("unix:/run/x", &place, &reason));
 }
 
 int main(void)

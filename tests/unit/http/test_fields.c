@@ -37,6 +37,23 @@ static void test_order_and_duplicates_are_kept(void **state)
 	fields_finish(&fields);
 }
 
+static void test_a_field_that_is_removed_leaves_the_order(void **state)
+{
+	struct fields fields = {0};
+
+	fields_add_text(&fields, "A", "1");
+	fields_add_text(&fields, "B", "2");
+	fields_add_text(&fields, "C", "3");
+	fields_remove(&fields, 1);
+	assert_int_equal(fields.count, 2);
+	assert_string_equal(fields.items[1].value, "3");
+	fields_remove(&fields, 1);
+	assert_string_equal(fields.items[0].value, "1");
+	fields_remove(&fields, 0);
+	assert_int_equal(fields.count, 0);
+	fields_finish(&fields);
+}
+
 static void test_slices_need_no_end(void **state)
 {
 	static const char bytes[] = "Name: valueX";
@@ -158,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_and_duplicates_are_kept),
+		cmocka_unit_test(test_a_field_that_is_removed_leaves_the_order),
 		cmocka_unit_test(test_slices_need_no_end),
 		cmocka_unit_test(test_the_list_grows),
 		cmocka_unit_test(test_tokens_are_found_in_all_lists),

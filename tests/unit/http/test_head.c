@@ -67,6 +67,43 @@ static void test_a_length_behind_a_tab_is_a_length(void **state)
 	request_head_finish(&head);
 }
 
+/* Freed memory keeps what it held: the buffer is wiped before it gives the head's bytes back, the
+ * next request's stay. */
+static void test_what_was_read_is_wiped_in_the_buffer(void **state)
+{
+	static const char packet[] = "GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: secret\r\n\r\nGET /";
+	const struct head_limits limits = {0};
+	struct evbuffer *input = evbuffer_new();
+	struct request_head head = {0};
+	size_t length = strlen(packet) - strlen("GET /");
+	size_t scanned = 0;
+	enum http_error error;
+	unsigned char *bytes;
+
+	evbuffer_add(input, packet, strlen(packet));
+	bytes = evbuffer_pullup(input, -1);
+	assert_int_equal(request_head_read(&head, input, &scanned, &limits, &error), HEAD_READY);
+	for (size_t i = 0; i < length; i++)
+		assert_int_equal(bytes[i], 0);
+	assert_memory_equal(bytes + length, "GET /", strlen("GET /"));
+	request_head_finish(&head);
+	evbuffer_free(input);
+}
+
+static void test_a_forgotten_field_is_overwritten(void **state)
+{
+	struct request_head head =
+		read_ready("GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: secret\r\nB: 2\r\n\r\n");
+	const char *value = head.fields.items[1].value;
+
+	assert_memory_equal(value, "secret", strlen("secret"));
+	request_head_forget_field(&head, 1);
+	assert_memory_equal(value, "\0\0\0\0\0\0", strlen("secret"));
+	assert_int_equal(head.fields.count, 2);
+	assert_memory_equal(head.fields.items[1].value, "2", 1);
+	request_head_finish(&head);
+}
+
 static void test_requests_in_one_packet_come_one_by_one(void **state)
 {
 	static const char packet[] = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -313,6 +350,8 @@ int main(void)
 		cmocka_unit_test(test_a_request_is_split_into_its_parts),
 		cmocka_unit_test(test_values_keep_high_bytes_and_inner_blanks),
 		cmocka_unit_test(test_a_length_behind_a_tab_is_a_length),
+		cmocka_unit_test(test_what_was_read_is_wiped_in_the_buffer),
+		cmocka_unit_test(test_a_forgotten_field_is_overwritten),
 		cmocka_unit_test(test_requests_in_one_packet_come_one_by_one),
 		cmocka_unit_test(test_any_token_is_a_method),
 		cmocka_unit_test(test_request_lines_have_exactly_two_blanks),

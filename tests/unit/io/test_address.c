@@ -94,7 +94,7 @@ static void test_wrong_addresses_are_refused_with_the_reason(void **state)
 		{"[:8000", "no ] after the IPv6 address"},
 		{"[]:8000", "no IPv6 address in the brackets"},
 		{"[localhost]:8000", "no IPv6 address in the brackets"},
-		{"unix:/run/x", "unix sockets are not supported in this version"},
+		{"unix:", "no path, or one over 107 bytes, after unix:"},
 	};
 
 	for (unsigned i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -104,6 +104,22 @@ static void test_wrong_addresses_are_refused_with_the_reason(void **state)
 		assert_int_equal(address_parse_listen(cases[i].text, addresses, MOST, &error), 0);
 		assert_string_equal(error, cases[i].error);
 	}
+}
+
+static void test_local_paths(void **state)
+{
+	char text[200] = "unix:";
+	struct address address;
+	const struct sockaddr_un *local = (const void *)&address.storage;
+	const char *error = NULL;
+
+	assert_int_equal(address_parse_listen("unix:/run/x.sock", &address, 1, &error), 1);
+	assert_int_equal(local->sun_family, AF_UNIX);
+	assert_string_equal(local->sun_path, "/run/x.sock");
+	memset(text + 5, 'a', 108);
+	assert_int_equal(address_parse_listen(text, &address, 1, &error), 0);
+	text[5 + 107] = '\0';
+	assert_int_equal(address_parse_listen(text, &address, 1, &error), 1);
 }
 
 static void test_long_names_are_refused(void **state)
@@ -210,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_localhost_is_both_loopbacks),
 		cmocka_unit_test(test_no_more_than_asked_are_written),
 		cmocka_unit_test(test_wrong_addresses_are_refused_with_the_reason),
+		cmocka_unit_test(test_local_paths),
 		cmocka_unit_test(test_long_names_are_refused),
 		cmocka_unit_test(test_unknown_names_are_refused),
 		cmocka_unit_test(test_printing),

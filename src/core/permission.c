@@ -1,0 +1,155 @@
+#include "core/permission.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/compiler.h"
+#include "config/settings.h"
+#include "core/residency.h"
+
+/* The longest name that json/peek gives, with a registry and a tag that are added. */
+enum { CANONICAL_BYTES = 320 };
+
+static bool has_some(char *const *list)
+{
+	return list && *list;
+}
+
+/* GET, HEAD and OPTIONS change nothing (RFC 9110 §9.2.1), and Ollama keeps to that. */
+static bool is_safe(const char *method)
+{
+	static const char *const safe[] = {"GET", "HEAD", "OPTIONS"};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(safe); i++) {
+		if (strcmp(method, safe[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_read_only(const char *method, const struct route *route)
+{
+	return is_safe(method) || route->kind == ROUTE_JOB ||
+	       (route->operation == OPERATION_SHOW_MODEL && strcmp(method, "POST") == 0);
+}
+
+static bool is_below(const char *path, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	if (strncmp(path, prefix, length) != 0)
+		return false;
+	return length > 0 &&
+	       (prefix[length - 1] == '/' || path[length] == '\0' || path[length] == '/');
+}
+
+static bool list_permits_path(
+	char *const *list, const char *method, const char *path, const struct route *route)
+{
+	if (!has_some(list))
+		return true;
+	for (; *list; list++) {
+		if (strcmp(*list, SETTINGS_READ_ONLY) == 0) {
+			if (is_read_only(method, route))
+				return true;
+		} else if (is_below(path, *list)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A segment "." or "..". */
+static bool has_dots(const char *path)
+{
+	for (const char *at = strchr(path, '/'); at; at = strchr(at + 1, '/')) {
+		size_t length = strcspn(at + 1, "/");
+
+		if ((length == 1 && at[1] == '.') || (length == 2 && at[1] == '.' && at[2] == '.'))
+			return true;
+	}
+	return false;
+}
+
+bool permission_path(const struct settings *settings, const struct api_key *key, const char *method,
+	const char *path, const struct route *route)
+{
+	char *const *keys_own = key ? key->allow_paths : NULL;
+
+	if (!has_some(settings->allow_paths) && !has_some(keys_own))
+		return true;
+	if (has_dots(path))
+		return false;
+	if (route->rewrite)
+		path = route->rewrite;
+	return list_permits_path(settings->allow_paths, method, path, route) &&
+	       list_permits_path(keys_own, method, path, route);
+}
+
+bool permission_limits_models(const struct settings *settings, const struct api_key *key)
+{
+	return has_some(settings->allow_models) || (key && has_some(key->allow_models));
+}
+
+static bool list_permits_model(char *const *list, const char *model)
+{
+	char wanted[CANONICAL_BYTES];
+	char permitted[CANONICAL_BYTES];
+
+	if (!has_some(list))
+		return true;
+	if (!model || !*model)
+		return false;
+	residency_canonical(model, wanted, sizeof(wanted));
+	for (; *list; list++) {
+		residency_canonical(*list, permitted, sizeof(permitted));
+		if (strcmp(wanted, permitted) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool permission_model(const struct settings *settings, const struct api_key *key, const char *model)
+{
+	return list_permits_model(settings->allow_models, model) &&
+	       list_permits_model(key ? key->allow_models : NULL, model);
+}
+
+enum permission_pass permission_of_pass(const struct settings *settings, const struct api_key *key,
+	const char *method, const char *path, const struct route *route)
+{
+	static const char by_path[] = "/v1/models/";
+
+	if (!permission_limits_models(settings, key))
+		return PERMISSION_FREE;
+	if (is_safe(method)) {
+		if (strncmp(path, by_path, strlen(by_path)) != 0)
+			return PERMISSION_FREE;
+		return permission_model(settings, key, path + strlen(by_path)) ? PERMISSION_FREE
+									       : PERMISSION_DENIED;
+	}
+	switch (route->operation) {
+	case OPERATION_SHOW_MODEL:
+	case OPERATION_PULL:
+	case OPERATION_PUSH:
+	case OPERATION_DELETE:
+		return PERMISSION_BY_BODY;
+	case OPERATION_BLOB:
+	case OPERATION_LIST_MODELS:
+	case OPERATION_LIST_RUNNING:
+	case OPERATION_VERSION:
+	case OPERATION_ROOT:
+		return PERMISSION_FREE;
+	case OPERATION_CHAT:
+	case OPERATION_GENERATE:
+	case OPERATION_EMBED:
+	case OPERATION_TRANSCRIBE:
+	case OPERATION_IMAGE:
+	case OPERATION_CREATE:
+	case OPERATION_COPY:
+	case OPERATION_OTHER:
+	case OPERATION_COUNT:
+		break;
+	}
+	return PERMISSION_DENIED;
+}

@@ -1,0 +1,37 @@
+/*
+ * All addresses that clients connect to: what --listen names, or the sockets that systemd passes in
+ * their stead; and the certificate that those with https:// show, which is read again when told.
+ * Made by proxy.c.
+ */
+#ifndef SO_LISTENERS_H
+#define SO_LISTENERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+struct clients;
+struct event_base;
+struct listeners;
+struct settings;
+
+/* Every address of `settings` accepts; passed sockets beat them. `settings` is borrowed. NULL:
+ * `ret_error`, a new string, says what is wrong. */
+MUST_CHECK struct listeners *listeners_create(struct event_base *base, struct clients *clients,
+	const struct settings *settings, char **ret_error);
+/* NULL is fine. */
+void listeners_destroy(struct listeners *listeners);
+size_t listeners_count(const struct listeners *listeners);
+/* "127.0.0.1:8000", with the port that the kernel chose, or "unix:PATH". */
+const char *listeners_name(const struct listeners *listeners, size_t index);
+bool listeners_is_tls(const struct listeners *listeners, size_t index);
+/* Other machines can reach one of them: of admin_listen, or of the others. */
+bool listeners_are_exposed(const struct listeners *listeners, bool is_admin);
+/* A connection went: those that stopped at a limit accept again. */
+void listeners_resume(struct listeners *listeners);
+/* Reads certificate and key again, for connections that come from now on. If they are wrong the old
+ * ones stay, and the log says why. */
+void listeners_reload(struct listeners *listeners);
+
+#endif
