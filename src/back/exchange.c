@@ -1,8 +1,5 @@
 #include "back/exchange.h"
 
-#include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +10,9 @@
 #include <event2/http.h>
 
 #include "back/answer.h"
+#include "back/outgoing.h"
 #include "back/pool.h"
+#include "back/witness.h"
 #include "base/graveyard.h"
 #include "base/memory.h"
 #include "base/ticker.h"
@@ -27,7 +26,6 @@ enum {
 	CHUNK_BYTES_MOST = 256 * 1024 * 1024,
 	/* What a socket's buffer takes; a longer body is better written between other work. */
 	AT_ONCE_BYTES = 64 * 1024,
-	LENGTH_TEXT_BYTES = sizeof("18446744073709551615"),
 	STATUS_CONTINUE = 100,
 };
 
@@ -38,14 +36,8 @@ struct exchange {
 	struct exchange_events events;	/* zeroed once it is over */
 	void *arg;
 
-	/* what is sent, kept for the next address */
-	const struct method *method;
-	char *target;
-	char *field_bytes;
-	struct fields fields; /* NUL-terminated, in field_bytes */
-	bool (*fill_body)(void *arg, struct evbuffer *out);
-	uint64_t body_bytes;
-	bool has_length;
+	struct outgoing outgoing; /* kept for the next address */
+	struct witness witness;
 
 	size_t address;	       /* the one that is tried or connected */
 	size_t addresses_left; /* to try after it */
@@ -57,26 +49,11 @@ struct exchange {
 	bool is_starting; /* evhttp may report a failure from inside its own call */
 	bool is_connected;
 	bool is_sent; /* the request, all of it */
+	bool has_heard;
 	bool has_head;
 	bool is_malformed;
 	bool is_paused;
 	bool is_over; /* on_end was called or it was cancelled: it waits for its end */
-};
-
-/* CONNECT is not among them: it asks for a tunnel. */
-static const struct method {
-	const char *name;
-	enum evhttp_cmd_type type;
-	bool sends_length; /* also without a body (RFC 9110 §8.6) */
-} methods[] = {
-	{"GET", EVHTTP_REQ_GET, false},
-	{"POST", EVHTTP_REQ_POST, true},
-	{"HEAD", EVHTTP_REQ_HEAD, false},
-	{"PUT", EVHTTP_REQ_PUT, true},
-	{"DELETE", EVHTTP_REQ_DELETE, false},
-	{"OPTIONS", EVHTTP_REQ_OPTIONS, false},
-	{"TRACE", EVHTTP_REQ_TRACE, false},
-	{"PATCH", EVHTTP_REQ_PATCH, true},
 };
 
 const char *exchange_end_name(enum exchange_end end)
@@ -90,18 +67,9 @@ const char *exchange_end_name(enum exchange_end end)
 	return names[end];
 }
 
-static const struct method *find_method(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LENGTH(methods); i++) {
-		if (strcmp(methods[i].name, name) == 0)
-			return &methods[i];
-	}
-	return NULL;
-}
-
 bool exchange_can_send(const char *method)
 {
-	return find_method(method) != NULL;
+	return outgoing_can_send(method);
 }
 
 static struct bufferevent *bufferevent_of(const struct exchange *exchange)
@@ -124,9 +92,8 @@ static void destroy(void *object)
 	if (exchange->request)
 		evhttp_cancel_request(exchange->request);
 	drop_connection(exchange);
-	fields_finish(&exchange->fields);
-	free(exchange->field_bytes);
-	free(exchange->target);
+	outgoing_finish(&exchange->outgoing);
+	witness_finish(&exchange->witness);
 	free(exchange);
 }
 
@@ -153,20 +120,25 @@ static void end(struct exchange *exchange, enum exchange_end how)
 static int take_head(struct exchange *exchange, struct evhttp_request *request)
 {
 	struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
-	struct fields fields = {0};
-	struct exchange_head head;
+	const struct response_head *read = &exchange->witness.head;
+	struct exchange_head head = {
+		.status = read->status,
+		.reason = read->reason,
+		.fields = &read->fields,
+		.framing = read->framing,
+	};
 
-	if (!answer_read_head(request, exchange->method->name, &fields, &head)) {
-		fields_finish(&fields);
+	if (exchange->witness.is_wrong || !exchange->witness.has_head ||
+		!answer_agrees(request, read)) {
 		exchange->is_malformed = true;
 		return -1;
 	}
 	exchange->has_head = true;
 	exchange->is_until_close = head.framing.kind == FRAMING_UNTIL_CLOSE;
-	exchange->keeps_connection = answer_keeps_connection(request, &head);
+	exchange->keeps_connection = read->keep_alive && !exchange->is_until_close;
 	if (exchange->events.on_head)
 		exchange->events.on_head(exchange->arg, &head);
-	fields_finish(&fields);
+	witness_forget_head(&exchange->witness);
 	if (exchange->is_over)
 		return -1;
 	/* With `Connection: keep-alive` and no length evhttp would take the body for empty. */
@@ -197,11 +169,18 @@ static void on_chunk(struct evhttp_request *request, void *arg)
 {
 	struct exchange *exchange = arg;
 
-	if (exchange->events.on_data)
+	/* What came in one read with something wrong is not passed on as sound. */
+	if (exchange->events.on_data && !exchange->witness.is_wrong)
 		exchange->events.on_data(exchange->arg, evhttp_request_get_input_buffer(request));
 }
 
 /* ---- the request ---- */
+
+/* Nothing may be ended in here: evhttp sees an EOF next. */
+static void stop_hearing(struct exchange *exchange)
+{
+	shutdown(bufferevent_getfd(bufferevent_of(exchange)), SHUT_RD);
+}
 
 static void on_output(void *arg, size_t added, size_t removed, size_t left)
 {
@@ -222,21 +201,29 @@ static void on_output(void *arg, size_t added, size_t removed, size_t left)
 		 * report an EOF in the middle of a chunk. */
 		exchange->is_sent = true;
 		evhttp_connection_set_flags(connection_evcon(exchange->connection), 0);
+		if (exchange->witness.is_wrong)
+			stop_hearing(exchange);
 	}
 }
 
+/* Comes before evhttp looks at what was added. */
 static void on_input(void *arg, size_t added, size_t held)
 {
 	struct exchange *exchange = arg;
+	struct bufferevent *bev = bufferevent_of(exchange);
 
-	if (added > 0)
+	if (added > 0) {
 		exchange->last_activity_us = ticker_now_us();
+		exchange->has_heard = true;
+		witness_see(&exchange->witness, bufferevent_get_input(bev), added);
+		if (exchange->witness.is_wrong && exchange->is_sent)
+			stop_hearing(exchange);
+	}
 	/* evhttp switches reading on again when the request is sent. */
 	if (!exchange->is_sent && held > EARLY_ANSWER_BYTES)
-		bufferevent_disable(bufferevent_of(exchange), EV_READ);
-	/* Nothing may be ended in here: evhttp sees an EOF next. */
+		bufferevent_disable(bev, EV_READ);
 	if (held > CHUNK_BYTES_MOST)
-		shutdown(bufferevent_getfd(bufferevent_of(exchange)), SHUT_RD);
+		stop_hearing(exchange);
 }
 
 static const struct connection_watch watch = {on_output, on_input};
@@ -250,71 +237,14 @@ static void on_error(enum evhttp_request_error error, void *arg)
 
 static void on_done(struct evhttp_request *request, void *arg);
 
-static bool is_made_here(const struct field *field)
-{
-	static const char *const names[] = {
-		"Host", "Content-Length", "Transfer-Encoding", "Connection", "Expect"};
-
-	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-		if (field_is(field, names[i]))
-			return true;
-	}
-	return false;
-}
-
-/* One block of NUL-terminated copies, which is what evhttp takes. false: no memory for as much as
- * the client sent. */
-static bool keep_fields(struct exchange *exchange, const struct fields *fields)
-{
-	size_t bytes = 1;
-	char *at;
-
-	for (size_t i = 0; i < fields->count; i++)
-		bytes += fields->items[i].name_length + fields->items[i].value_length + 2;
-	at = exchange->field_bytes = mem_try_alloc(bytes);
-	if (!at)
-		return false;
-	for (size_t i = 0; i < fields->count; i++) {
-		const struct field *field = &fields->items[i];
-		char *value;
-
-		if (is_made_here(field))
-			continue;
-		value = at + field->name_length + 1;
-		memcpy(at, field->name, field->name_length);
-		at[field->name_length] = '\0';
-		memcpy(value, field->value, field->value_length);
-		value[field->value_length] = '\0';
-		fields_add(&exchange->fields, at, field->name_length, value, field->value_length);
-		at = value + field->value_length + 1;
-	}
-	return true;
-}
-
-static bool write_head(const struct exchange *exchange, struct evkeyvalq *headers)
-{
-	char length[LENGTH_TEXT_BYTES];
-
-	if (evhttp_add_header(headers, "Host", pool_host(exchange->pool)) != 0)
-		return false;
-	for (size_t i = 0; i < exchange->fields.count; i++) {
-		const struct field *field = &exchange->fields.items[i];
-
-		if (evhttp_add_header(headers, field->name, field->value) != 0)
-			return false;
-	}
-	if (!exchange->has_length)
-		return true;
-	snprintf(length, sizeof(length), "%" PRIu64, exchange->body_bytes);
-	return evhttp_add_header(headers, "Content-Length", length) == 0;
-}
-
 static bool write_body(const struct exchange *exchange, struct evbuffer *out)
 {
-	if (!exchange->fill_body)
+	const struct outgoing *outgoing = &exchange->outgoing;
+
+	if (!outgoing->fill_body)
 		return true;
-	if (exchange->fill_body(exchange->arg, out) &&
-		evbuffer_get_length(out) == exchange->body_bytes)
+	if (outgoing->fill_body(exchange->arg, out) &&
+		evbuffer_get_length(out) == outgoing->body_bytes)
 		return true;
 	pool_note_local_failure(exchange->pool);
 	return false;
@@ -350,7 +280,8 @@ static bool send_on(struct exchange *exchange, struct connection *connection)
 	connection_watch(connection, &watch, exchange);
 	if (!request)
 		return false;
-	if (!write_head(exchange, evhttp_request_get_output_headers(request)) ||
+	if (!outgoing_write_head(&exchange->outgoing, pool_host(exchange->pool),
+		    evhttp_request_get_output_headers(request)) ||
 		!write_body(exchange, evhttp_request_get_output_buffer(request))) {
 		evhttp_request_free(request);
 		return false;
@@ -362,7 +293,8 @@ static bool send_on(struct exchange *exchange, struct connection *connection)
 	evhttp_connection_set_flags(evcon, EVHTTP_CON_READ_ON_WRITE_ERROR);
 	exchange->request = request;
 	exchange->error = EVREQ_HTTP_EOF;
-	if (evhttp_make_request(evcon, request, exchange->method->type, exchange->target) != 0) {
+	if (evhttp_make_request(
+		    evcon, request, exchange->outgoing.type, exchange->outgoing.target) != 0) {
 		/* The event loop is out of memory; evhttp may or may not have freed the request, so
 		 * it is left alone. */
 		exchange->request = NULL;
@@ -410,7 +342,8 @@ static enum exchange_end failure_of(const struct exchange *exchange)
 {
 	if (exchange->has_head)
 		return EXCHANGE_TRUNCATED;
-	if (exchange->is_malformed || exchange->error == EVREQ_HTTP_INVALID_HEADER ||
+	if (exchange->is_malformed || exchange->witness.is_wrong ||
+		exchange->error == EVREQ_HTTP_INVALID_HEADER ||
 		exchange->error == EVREQ_HTTP_DATA_TOO_LONG)
 		return EXCHANGE_MALFORMED;
 	return EXCHANGE_RESET;
@@ -428,7 +361,7 @@ static void on_done(struct evhttp_request *request, void *arg)
 		drop_connection(exchange);
 		if (!exchange->is_starting && !connect_next(exchange))
 			end(exchange, EXCHANGE_REFUSED);
-	} else if (!request ||
+	} else if (!request || !witness_is_satisfied(&exchange->witness) ||
 		   (exchange->is_until_close && connection_is_broken(exchange->connection))) {
 		end(exchange, failure_of(exchange));
 	} else {
@@ -463,16 +396,9 @@ struct exchange *exchange_start(struct pool *pool, const struct exchange_request
 	exchange->pool = pool;
 	exchange->events = *events;
 	exchange->arg = arg;
-	exchange->method = find_method(request->method);
-	assert(exchange->method);
-	exchange->target = mem_strdup(request->target);
-	if (request->has_body) {
-		exchange->fill_body = request->fill_body;
-		exchange->body_bytes = request->body_bytes;
-	}
-	exchange->has_length = request->has_body || exchange->method->sends_length;
+	witness_init(&exchange->witness, outgoing_method(request->method));
 	exchange->last_activity_us = ticker_now_us();
-	if (keep_fields(exchange, request->fields) && begin(exchange, request->wants_fresh))
+	if (outgoing_init(&exchange->outgoing, request) && begin(exchange, request->wants_fresh))
 		return exchange;
 	bury(exchange);
 	return NULL;
@@ -502,6 +428,11 @@ void exchange_resume(struct exchange *exchange)
 bool exchange_is_reused(const struct exchange *exchange)
 {
 	return exchange->is_reused;
+}
+
+bool exchange_has_heard(const struct exchange *exchange)
+{
+	return exchange->has_heard;
 }
 
 int64_t exchange_last_activity_us(const struct exchange *exchange)

@@ -7,9 +7,11 @@
  * exchange_cancel() was called; it may come before exchange_start() returns only as ret = NULL
  * (then no event is sent at all). The exchange frees itself after on_end or cancel.
  *
- * All addresses of the upstream are tried in turn until one accepts. An answer is checked by our
- * own rules (RFC 9112) on top of evhttp's: any 1xx but 100, a doubtful length, a head over 64 KiB
- * are MALFORMED. What evhttp cannot do: a 102 or 103 costs the answer, chunk extensions are
+ * All addresses of the upstream are tried in turn until one accepts. An answer is read by our own
+ * rules (RFC 9112) beside evhttp's, byte for byte (back/witness): any 1xx but 100, a doubtful
+ * length, a line without CRLF, a head over 64 KiB are MALFORMED, also where what is wrong came with
+ * the head; what comes later and is wrong makes it TRUNCATED, and nothing is passed on that came in
+ * one read with it. What evhttp cannot do: a 102 or 103 costs the answer, chunk extensions are
  * malformed, and a chunk is held in memory until it is whole.
  */
 #ifndef SO_BACK_EXCHANGE_H
@@ -92,6 +94,8 @@ void exchange_pause(struct exchange *exchange);
 void exchange_resume(struct exchange *exchange);
 /* It runs on a connection that had served another request before (for 3.11's rule on passes). */
 bool exchange_is_reused(const struct exchange *exchange);
+/* A byte came from Ollama, if only of an interim answer or of a head that broke off. */
+bool exchange_has_heard(const struct exchange *exchange);
 /* Microseconds (ticker) of the last byte in either direction: for the user's idle limit. */
 int64_t exchange_last_activity_us(const struct exchange *exchange);
 

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 
+#include "back/answer.h"
 #include "base/graveyard.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -30,8 +31,6 @@ enum {
 	/* evhttp's time-out also ends cold loads and idle connections, and 0 means 50 s: all limits
 	 * are ours, so its own is put beyond reach. */
 	FOREVER_S = 100 * 24 * 3600,
-	/* Response heads; the same as the default of head_max. */
-	HEAD_BYTES_MOST = 64 * 1024,
 	/* A socket event moves at most 16 KiB otherwise, which is slow for bodies of megabytes. */
 	MOVED_AT_ONCE_BYTES = 256 * 1024,
 	READ_MORE_BYTES = 64 * 1024,
@@ -320,6 +319,9 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
 {
 	struct connection *connection = arg;
 
+	if (connection->watch)
+		connection->watch->on_input(
+			connection->watch_arg, info->n_added, evbuffer_get_length(buffer));
 	/* What it adds calls this again. */
 	if (info->n_added >= POOL_FULL_READ_BYTES && !connection->is_reading_more &&
 		connection->watch && !connection->pool->tls) {
@@ -330,9 +332,6 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
 			connection->is_broken = true;
 		connection->is_reading_more = false;
 	}
-	if (connection->watch)
-		connection->watch->on_input(
-			connection->watch_arg, info->n_added, evbuffer_get_length(buffer));
 }
 
 bool connection_is_broken(const struct connection *connection)
@@ -405,7 +404,7 @@ struct connection *pool_connect(struct pool *pool, size_t index)
 	list_init(&connection->in_idle);
 	pool_count_open(pool, 1);
 	evhttp_connection_set_timeout_tv(evcon, pool->forever);
-	evhttp_connection_set_max_headers_size(evcon, HEAD_BYTES_MOST);
+	evhttp_connection_set_max_headers_size(evcon, ANSWER_HEAD_BYTES_MOST);
 	evhttp_connection_set_closecb(evcon, on_closed, connection);
 	bev = evhttp_connection_get_bufferevent(evcon);
 	bufferevent_set_max_single_read(bev, MOVED_AT_ONCE_BYTES);

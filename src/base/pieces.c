@@ -6,13 +6,13 @@
 
 enum { PIECES_AT_ONCE = 16 };
 
-void pieces_feed(struct evbuffer *buffer,
+void pieces_feed_from(struct evbuffer *buffer, size_t from,
 	void (*feed)(void *object, const void *bytes, size_t length), void *object)
 {
 	struct evbuffer_iovec pieces[PIECES_AT_ONCE];
 	struct evbuffer_ptr place;
 	size_t length = evbuffer_get_length(buffer);
-	size_t done = 0;
+	size_t done = from;
 
 	while (done < length) {
 		int count;
@@ -26,6 +26,12 @@ void pieces_feed(struct evbuffer *buffer,
 			done += pieces[i].iov_len;
 		}
 	}
+}
+
+void pieces_feed(struct evbuffer *buffer,
+	void (*feed)(void *object, const void *bytes, size_t length), void *object)
+{
+	pieces_feed_from(buffer, 0, feed, object);
 }
 
 struct wiping {

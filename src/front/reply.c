@@ -16,7 +16,7 @@
 #include "json/writer.h"
 
 enum {
-	DATE_BYTES = 40,
+	DATE_BYTES = 48,
 	US_PER_S = 1000 * 1000,
 	STATUS_NO_CONTENT = 204,
 	STATUS_BAD_REQUEST = 400,
@@ -83,6 +83,20 @@ static void write_framing(struct client *client, struct evbuffer *output, struct
 	}
 }
 
+/* Ollama sends it itself; who has a clock adds it where it is missing (RFC 9110 §6.6.1). */
+static void write_date(struct evbuffer *output, const struct fields *fields)
+{
+	time_t now = (time_t)(ticker_wall_us() / US_PER_S);
+	char date[DATE_BYTES];
+	struct tm parts;
+
+	if (fields_find(fields, "Date"))
+		return;
+	gmtime_r(&now, &parts);
+	strftime(date, sizeof(date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+	add_text(output, date);
+}
+
 void reply_head(struct client *client, int status, const char *reason, const struct fields *fields,
 	struct framing framing, int64_t bodiless_length)
 {
@@ -98,6 +112,7 @@ void reply_head(struct client *client, int status, const char *reason, const str
 	add_status_line(output, status, reason);
 	for (size_t i = 0; i < fields->count; i++)
 		field_write(output, &fields->items[i]);
+	write_date(output, fields);
 	write_framing(client, output, framing, bodiless_length);
 	if (client->close_after)
 		add_text(output, "Connection: close\r\n");
@@ -216,16 +231,6 @@ static void write_error(
 	json_end_object(writer);
 }
 
-static void add_date(struct fields *fields, char date[DATE_BYTES])
-{
-	time_t now = (time_t)(ticker_wall_us() / US_PER_S);
-	struct tm parts;
-
-	gmtime_r(&now, &parts);
-	strftime(date, DATE_BYTES, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-	fields_add_text(fields, "Date", date);
-}
-
 /* A whole answer with a body in memory. */
 static void reply_whole(
 	struct client *client, int status, struct fields *fields, const char *body, size_t length)
@@ -245,7 +250,6 @@ static void reply_whole(
 
 int64_t reply_error(struct client *client, const struct reply_error *error)
 {
-	char date[DATE_BYTES];
 	struct fields fields = {0};
 	struct json_writer *writer = json_writer_create();
 	struct error_words words = {
@@ -262,7 +266,6 @@ int64_t reply_error(struct client *client, const struct reply_error *error)
 	write_error(writer, error->family, &words);
 	body = json_writer_get(writer, &length);
 	fields_add_text(&fields, "Content-Type", "application/json; charset=utf-8");
-	add_date(&fields, date);
 	if (error->request_id)
 		fields_add_text(&fields, "X-Request-Id", error->request_id);
 	if (outcome_has_retry_after(error->outcome)) {
@@ -297,12 +300,10 @@ char *reply_error_line(enum api_family family, bool is_sse, const char *text)
 
 void reply_json(struct client *client, int status, const char *json, size_t length)
 {
-	char date[DATE_BYTES];
 	struct fields fields = {0};
 
 	fields_add_text(&fields, "Content-Type", "application/json; charset=utf-8");
 	fields_add_text(&fields, "Cache-Control", "no-store");
-	add_date(&fields, date);
 	reply_whole(client, status, &fields, json, length);
 	fields_finish(&fields);
 }
@@ -310,12 +311,10 @@ void reply_json(struct client *client, int status, const char *json, size_t leng
 void reply_method_not_allowed(struct client *client, const char *allow)
 {
 	static const char body[] = "{\"error\":\"method not allowed\"}";
-	char date[DATE_BYTES];
 	struct fields fields = {0};
 
 	fields_add_text(&fields, "Content-Type", "application/json; charset=utf-8");
 	fields_add_text(&fields, "Allow", allow);
-	add_date(&fields, date);
 	reply_whole(client, STATUS_METHOD_NOT_ALLOWED, &fields, body, sizeof(body) - 1);
 	fields_finish(&fields);
 }
@@ -330,7 +329,6 @@ void reply_not_found(struct client *client)
 bool reply_preflight(struct client *client)
 {
 	const struct settings *settings = client->clients->settings;
-	char date[DATE_BYTES];
 	struct fields fields = {0};
 	struct framing framing = {.kind = FRAMING_NONE};
 
@@ -339,7 +337,6 @@ bool reply_preflight(struct client *client)
 		return false;
 	cors_add_fields(&fields, settings, &client->head);
 	cors_add_preflight_fields(&fields);
-	add_date(&fields, date);
 	reply_head(client, STATUS_NO_CONTENT, NULL, &fields, framing, -1);
 	reply_end(client);
 	fields_finish(&fields);

@@ -24,8 +24,8 @@ void reply_interim(struct client *client, int status, const struct fields *field
 /*
  * The head: `fields` without hop-by-hop fields and framing. What the body will be: NONE, LENGTH,
  * CHUNKED, or UNTIL_CLOSE (length unknown: sent chunked to HTTP/1.1, to the end of the connection
- * to HTTP/1.0). Connection is added where needed. `bodiless_length` is sent as Content-Length of a
- * HEAD answer, -1: none.
+ * to HTTP/1.0). Connection is added where needed, Date where there is none. `bodiless_length` is
+ * sent as Content-Length of a HEAD answer, -1: none.
  */
 void reply_head(struct client *client, int status, const char *reason, const struct fields *fields,
 	struct framing framing, int64_t bodiless_length);

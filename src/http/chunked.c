@@ -198,6 +198,149 @@ enum chunked_status chunked_decode(struct chunked *chunked, struct evbuffer *inp
 	}
 }
 
+enum watch_state {
+	WATCH_SIZE, /* 0, so that a zeroed struct begins there */
+	WATCH_BLANKS,
+	WATCH_SIZE_LF,
+	WATCH_DATA,
+	WATCH_DATA_CR,
+	WATCH_DATA_LF,
+	WATCH_TRAILER, /* the first byte of a line */
+	WATCH_NAME,
+	WATCH_VALUE,
+	WATCH_TRAILER_LF,
+	WATCH_LAST_LF,
+	WATCH_DONE,
+	WATCH_WRONG,
+};
+
+/* In a size line, behind at least one digit. */
+static enum watch_state watch_size_end(unsigned char byte)
+{
+	if (byte == '\r')
+		return WATCH_SIZE_LF;
+	return byte == ' ' || byte == '\t' ? WATCH_BLANKS : WATCH_WRONG;
+}
+
+static enum watch_state watch_size(struct chunked_watch *watch, unsigned char byte)
+{
+	int digit = hex_value(byte);
+
+	if (digit < 0)
+		return watch->digits > 0 ? watch_size_end(byte) : WATCH_WRONG;
+	if (watch->digits++ == SIZE_MOST_DIGITS)
+		return WATCH_WRONG;
+	watch->left = watch->left * 16 + (uint64_t)digit;
+	return WATCH_SIZE;
+}
+
+static enum watch_state watch_size_lf(struct chunked_watch *watch, unsigned char byte)
+{
+	if (byte != '\n' || watch->left > INT64_MAX)
+		return WATCH_WRONG;
+	watch->digits = 0;
+	watch->line_bytes = 0;
+	return watch->left > 0 ? WATCH_DATA : WATCH_TRAILER;
+}
+
+static enum watch_state watch_trailer(
+	struct chunked_watch *watch, enum watch_state state, unsigned char byte)
+{
+	char letter = (char)byte;
+
+	if (state == WATCH_TRAILER_LF) {
+		watch->trailer_bytes += watch->line_bytes + 1;
+		watch->line_bytes = 0;
+		return byte == '\n' && watch->trailer_bytes <= TRAILER_MOST_BYTES ? WATCH_TRAILER
+										  : WATCH_WRONG;
+	}
+	if (state == WATCH_VALUE) {
+		if (byte == '\r')
+			return WATCH_TRAILER_LF;
+		return split_is_value(&letter, 1) ? WATCH_VALUE : WATCH_WRONG;
+	}
+	if (state == WATCH_TRAILER && byte == '\r')
+		return WATCH_LAST_LF;
+	if (state == WATCH_NAME && byte == ':')
+		return WATCH_VALUE;
+	return split_is_token(&letter, 1) ? WATCH_NAME : WATCH_WRONG;
+}
+
+static enum watch_state watch_byte(struct chunked_watch *watch, unsigned char byte)
+{
+	enum watch_state state = (enum watch_state)watch->state;
+
+	switch (state) {
+	case WATCH_SIZE:
+		return watch_size(watch, byte);
+	case WATCH_BLANKS:
+		return watch_size_end(byte);
+	case WATCH_SIZE_LF:
+		return watch_size_lf(watch, byte);
+	case WATCH_DATA_CR:
+		return byte == '\r' ? WATCH_DATA_LF : WATCH_WRONG;
+	case WATCH_DATA_LF:
+		watch->line_bytes = 0;
+		return byte == '\n' ? WATCH_SIZE : WATCH_WRONG;
+	case WATCH_TRAILER:
+	case WATCH_NAME:
+	case WATCH_VALUE:
+	case WATCH_TRAILER_LF:
+		return watch_trailer(watch, state, byte);
+	case WATCH_LAST_LF:
+		return byte == '\n' ? WATCH_DONE : WATCH_WRONG;
+	case WATCH_DATA:
+	case WATCH_DONE:
+	case WATCH_WRONG:
+		break;
+	}
+	return state;
+}
+
+/* Passes over what is there of the chunk. */
+static size_t watch_data(struct chunked_watch *watch, size_t length)
+{
+	if (length > watch->left)
+		length = (size_t)watch->left;
+	watch->left -= length;
+	if (watch->left == 0)
+		watch->state = WATCH_DATA_CR;
+	return length;
+}
+
+bool chunked_watch_skip(struct chunked_watch *watch, size_t length)
+{
+	if (watch->state != WATCH_DATA || length > watch->left)
+		return false;
+	watch_data(watch, length);
+	return true;
+}
+
+bool chunked_watch_is_done(const struct chunked_watch *watch)
+{
+	return watch->state == WATCH_DONE;
+}
+
+enum chunked_status chunked_watch_feed(
+	struct chunked_watch *watch, const void *bytes, size_t length)
+{
+	const unsigned char *at = bytes;
+	const unsigned char *end = at + length;
+
+	while (at < end && watch->state < WATCH_DONE) {
+		if (watch->state == WATCH_DATA) {
+			at += watch_data(watch, (size_t)(end - at));
+			continue;
+		}
+		watch->state = (int)watch_byte(watch, *at);
+		if (*at++ != '\n' && ++watch->line_bytes > LINE_MOST_BYTES)
+			watch->state = WATCH_WRONG;
+	}
+	if (watch->state == WATCH_WRONG)
+		return CHUNKED_WRONG;
+	return watch->state == WATCH_DONE ? CHUNKED_DONE : CHUNKED_MORE;
+}
+
 void chunked_write_begin(struct evbuffer *output, size_t length)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -2,6 +2,9 @@
  * The chunked transfer coding (RFC 9112 §7.1), both ways. The decoder accepts and drops extensions
  * (4 KiB a line) and trailers (4 KiB a line, 16 KiB together), is strict in everything else and can
  * be fed in pieces of any size. Used by front/intake (requests), back/tunnel (both).
+ *
+ * The watch looks at the same bytes without taking them, for a body that somebody else decodes:
+ * back/witness.
  */
 #ifndef SO_HTTP_CHUNKED_H
 #define SO_HTTP_CHUNKED_H
@@ -35,6 +38,27 @@ struct chunked {
  */
 MUST_CHECK enum chunked_status chunked_decode(struct chunked *chunked, struct evbuffer *input,
 	struct evbuffer *output, size_t most, void (*on_chunk_end)(void *arg), void *arg);
+
+/* Zeroed: at the start of a body. */
+struct chunked_watch {
+	int state;
+	int digits;    /* of the size that is being read */
+	uint64_t left; /* bytes left of the chunk that is being read */
+	size_t line_bytes;
+	size_t trailer_bytes;
+};
+
+/*
+ * Looks at the next bytes. WRONG: what the decoder refuses, told at the byte with which it becomes
+ * sure, or an extension: evhttp knows none. Bytes behind the end are not looked at. Once WRONG or
+ * DONE it stays so.
+ */
+MUST_CHECK enum chunked_status chunked_watch_feed(
+	struct chunked_watch *watch, const void *bytes, size_t length);
+/* Passes over bytes that nobody has to look at. false: these are not all in the middle of a chunk:
+ * feed them. */
+MUST_CHECK bool chunked_watch_skip(struct chunked_watch *watch, size_t length);
+bool chunked_watch_is_done(const struct chunked_watch *watch);
 
 /* One chunk around `length` > 0 bytes: "size CRLF" before, CRLF behind. */
 void chunked_write_begin(struct evbuffer *output, size_t length);

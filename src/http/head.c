@@ -26,6 +26,8 @@ enum {
 	VERSION_BYTES = 8, /* "HTTP/1.1" */
 };
 
+static const char response_begin[] = "HTTP/1.";
+
 /* How much of a head's end stands in front of a byte. */
 enum end_match { END_NOTHING, END_LF, END_LF_CR };
 
@@ -49,6 +51,15 @@ static const char *find_end_in(const char *bytes, size_t length, enum end_match 
 		at++;
 	}
 	return NULL;
+}
+
+size_t response_head_end(const char *bytes, size_t length, int *match)
+{
+	enum end_match so_far = *match;
+	const char *end = find_end_in(bytes, length, &so_far);
+
+	*match = so_far;
+	return end ? (size_t)(end - bytes) : 0;
 }
 
 /*
@@ -210,23 +221,8 @@ static enum http_error check_begin(
 	return error;
 }
 
-/* uri-host [":" port] in characters; an empty one is allowed (RFC 9112 §3.2). */
-static bool is_authority(const char *text, size_t length)
-{
-	static const char allowed[] = "-._~!$&'()*+,;=%:[]";
-
-	for (size_t i = 0; i < length; i++) {
-		char byte = text[i];
-		bool is_word = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-			       (byte >= '0' && byte <= '9');
-
-		if (!is_word && !memchr(allowed, byte, sizeof(allowed) - 1))
-			return false;
-	}
-	return true;
-}
-
-/* Host's value; "" without one. `host` has room for it. */
+/* Host's value; "" without one or where it is empty, which RFC 9112 §3.2 allows. `host` has room
+ * for it. */
 static enum http_error settle_host(const struct request_head *head, char *host)
 {
 	const struct field *field = fields_find(&head->fields, "Host");
@@ -234,7 +230,8 @@ static enum http_error settle_host(const struct request_head *head, char *host)
 
 	if (count > 1 || (count == 0 && head->version_minor > 0))
 		return HTTP_ERROR_BAD_REQUEST;
-	if (field && !is_authority(field->value, field->value_length))
+	if (field && field->value_length > 0 &&
+		!target_is_authority(field->value, field->value_length))
 		return HTTP_ERROR_BAD_REQUEST;
 	if (field)
 		memcpy(host, field->value, field->value_length);
@@ -254,7 +251,7 @@ static enum http_error settle_absolute(struct request_head *head, char *forward)
 	size_t rest;
 
 	if (!target_split_absolute(head->target, length, &authority, &authority_length, &rest) ||
-		!is_authority(head->target + authority, authority_length))
+		!target_is_authority(head->target + authority, authority_length))
 		return HTTP_ERROR_BAD_REQUEST;
 	memcpy(head->host, head->target + authority, authority_length);
 	head->host[authority_length] = '\0';
@@ -431,17 +428,19 @@ static bool parse_status_line(struct response_head *head, char *line, size_t len
 }
 
 static bool parse_response(struct response_head *head, size_t length,
-	const struct head_limits *limits, const char *method)
+	const struct head_limits *limits, const char *method, bool is_alone)
 {
 	char *line_end = memchr(head->bytes, '\n', length);
 	size_t line_length = (size_t)(line_end - head->bytes);
+	enum http_error error;
 
 	if (line_length == 0 || line_end[-1] != '\r')
 		return false;
 	if (!parse_status_line(head, head->bytes, line_length - 1))
 		return false;
-	if (split_fields(&head->fields, line_end + 1, length - line_length - 1, limits->fields) !=
-		HTTP_ERROR_NONE)
+	error = (is_alone ? split_fields_alone : split_fields)(
+		&head->fields, line_end + 1, length - line_length - 1, limits->fields);
+	if (error != HTTP_ERROR_NONE)
 		return false;
 	if (!has_sane_connection(&head->fields))
 		return false;
@@ -451,13 +450,33 @@ static bool parse_response(struct response_head *head, size_t length,
 }
 
 /* Something that does not speak HTTP/1 is known by its first bytes. */
+bool response_head_may_begin(const char *bytes, size_t length)
+{
+	if (length > sizeof(response_begin) - 1)
+		length = sizeof(response_begin) - 1;
+	return memcmp(bytes, response_begin, length) == 0;
+}
+
 static bool begins_like_response(struct evbuffer *input)
 {
-	static const char expected[] = "HTTP/1.";
-	char front[sizeof(expected) - 1];
+	char front[sizeof(response_begin) - 1];
 	ssize_t got = evbuffer_copyout(input, front, sizeof(front));
 
-	return got <= 0 || memcmp(front, expected, (size_t)got) == 0;
+	return got <= 0 || response_head_may_begin(front, (size_t)got);
+}
+
+bool response_head_parse(struct response_head *head, const char *bytes, size_t length,
+	const struct head_limits *limits, const char *method)
+{
+	if (is_over(length, limits->head_bytes) || !response_head_may_begin(bytes, length))
+		return false;
+	head->bytes = mem_alloc(length + SPLIT_SLACK_BYTES);
+	memcpy(head->bytes, bytes, length);
+	memset(head->bytes + length, 0, SPLIT_SLACK_BYTES);
+	if (parse_response(head, length, limits, method, true))
+		return true;
+	response_head_finish(head);
+	return false;
 }
 
 enum head_status response_head_read(struct response_head *head, struct evbuffer *input,
@@ -472,7 +491,7 @@ enum head_status response_head_read(struct response_head *head, struct evbuffer 
 		return HEAD_MORE;
 	*scanned = 0;
 	head->bytes = take_bytes(input, length);
-	if (head->bytes && parse_response(head, length, limits, method))
+	if (head->bytes && parse_response(head, length, limits, method, false))
 		return HEAD_READY;
 	response_head_finish(head);
 	return HEAD_WRONG;

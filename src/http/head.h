@@ -81,6 +81,18 @@ MUST_CHECK enum head_status request_head_read(struct request_head *head, struct 
 MUST_CHECK enum head_status response_head_read(struct response_head *head, struct evbuffer *input,
 	size_t *scanned, const struct head_limits *limits, const char *method);
 
+/*
+ * For a reader of bytes that somebody else takes, and that has a second reader (back/witness):
+ * where the head ends, 0: not in these bytes. `*match` (0 at first, owned by the caller) keeps the
+ * place between the pieces of a head.
+ */
+size_t response_head_end(const char *bytes, size_t length, int *match);
+/* The first bytes of a head that is not whole yet may be those of an answer. */
+bool response_head_may_begin(const char *bytes, size_t length);
+/* A whole head, which is copied. false: malformed. */
+MUST_CHECK bool response_head_parse(struct response_head *head, const char *bytes, size_t length,
+	const struct head_limits *limits, const char *method);
+
 /* "Not Found" for 404, "" for what has no standard reason. */
 const char *http_reason(int status);
 

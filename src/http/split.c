@@ -146,12 +146,13 @@ static bool second_reader_agrees(const struct fields *fields, const char *lines,
 	       reader.values == fields->count;
 }
 
-enum http_error split_fields(struct fields *ret_fields, char *lines, size_t length, size_t most)
+static enum http_error scan(
+	struct fields *ret_fields, char *lines, size_t length, size_t most, size_t *ret_longest)
 {
 	char *at = lines;
 	char *end = lines + length;
-	size_t longest = 0;
 
+	*ret_longest = 0;
 	for (;;) {
 		char *line_end = memchr(at, '\n', (size_t)(end - at));
 		size_t line_length;
@@ -160,16 +161,33 @@ enum http_error split_fields(struct fields *ret_fields, char *lines, size_t leng
 			return HTTP_ERROR_BAD_REQUEST;
 		line_length = (size_t)(line_end - at - 1);
 		if (line_length == 0)
-			break;
+			return HTTP_ERROR_NONE;
 		if (most > 0 && ret_fields->count == most)
 			return HTTP_ERROR_HEAD_TOO_LARGE;
 		if (!add_line(ret_fields, at, line_length))
 			return HTTP_ERROR_BAD_REQUEST;
-		if (line_length > longest)
-			longest = line_length;
+		if (line_length > *ret_longest)
+			*ret_longest = line_length;
 		at = line_end + 1;
 	}
+}
+
+enum http_error split_fields(struct fields *ret_fields, char *lines, size_t length, size_t most)
+{
+	size_t longest;
+	enum http_error error = scan(ret_fields, lines, length, most, &longest);
+
+	if (error != HTTP_ERROR_NONE)
+		return error;
 	if (longest <= HTPARSER_LINE_MOST && !second_reader_agrees(ret_fields, lines, length))
 		return HTTP_ERROR_BAD_REQUEST;
 	return HTTP_ERROR_NONE;
+}
+
+enum http_error split_fields_alone(
+	struct fields *ret_fields, char *lines, size_t length, size_t most)
+{
+	size_t longest;
+
+	return scan(ret_fields, lines, length, most, &longest);
 }

@@ -28,5 +28,8 @@ bool split_is_value(const char *text, size_t length);
  */
 MUST_CHECK enum http_error split_fields(
 	struct fields *ret_fields, char *lines, size_t length, size_t most);
+/* The same without htparser, for heads that have another second reader. */
+MUST_CHECK enum http_error split_fields_alone(
+	struct fields *ret_fields, char *lines, size_t length, size_t most);
 
 #endif

@@ -1,7 +1,10 @@
 #include "http/target.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
+
+enum { PORT_MOST = 65535 };
 
 static int hex_value(char digit)
 {
@@ -36,6 +39,78 @@ bool target_path(const char *target, size_t length, char *path)
 	}
 	path[used] = '\0';
 	return true;
+}
+
+/* Of a reg-name (RFC 3986 §3.2.2), which an IPv4 address looks like too. */
+static bool is_name(const char *text, size_t length)
+{
+	static const char others[] = "-._~!$&'()*+,;=";
+
+	for (size_t i = 0; i < length; i++) {
+		char byte = text[i];
+		bool is_word = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+			       (byte >= '0' && byte <= '9');
+
+		if (byte == '%' && i + 2 < length && hex_value(text[i + 1]) >= 0 &&
+			hex_value(text[i + 2]) >= 0)
+			i += 2;
+		else if (!is_word && !memchr(others, byte, sizeof(others) - 1))
+			return false;
+	}
+	return length > 0;
+}
+
+/* What stands between the brackets; the zone begins with "%25" (RFC 6874), or with a bare "%" as
+ * some clients write it. */
+static bool is_ipv6(const char *text, size_t length)
+{
+	const char *zone = memchr(text, '%', length);
+	size_t address_length = zone ? (size_t)(zone - text) : length;
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr parsed;
+
+	if (address_length >= sizeof(address))
+		return false;
+	memcpy(address, text, address_length);
+	address[address_length] = '\0';
+	if (memchr(address, '\0', address_length) || inet_pton(AF_INET6, address, &parsed) != 1)
+		return false;
+	return !zone || is_name(zone + 1, length - address_length - 1);
+}
+
+static bool is_port(const char *text, size_t length)
+{
+	int port = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		port = port * 10 + (text[i] - '0');
+		if (port > PORT_MOST)
+			return false;
+	}
+	return true;
+}
+
+bool target_is_authority(const char *text, size_t length)
+{
+	const char *end = text + length;
+	const char *host_end;
+
+	if (length > 0 && text[0] == '[') {
+		host_end = memchr(text, ']', length);
+		if (!host_end || !is_ipv6(text + 1, (size_t)(host_end - text - 1)))
+			return false;
+		host_end++;
+	} else {
+		host_end = memchr(text, ':', length);
+		if (!host_end)
+			host_end = end;
+		if (!is_name(text, (size_t)(host_end - text)))
+			return false;
+	}
+	return host_end == end ||
+	       (*host_end == ':' && is_port(host_end + 1, (size_t)(end - host_end - 1)));
 }
 
 static bool begins_with(const char *target, size_t length, const char *scheme)

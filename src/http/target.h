@@ -16,6 +16,12 @@
  * are left as they are (Go's router redirects; we pass on).
  */
 MUST_CHECK bool target_path(const char *target, size_t length, char *path);
+/*
+ * uri-host [":" port] (RFC 9110 §4.2, RFC 3986 §3.2.2): a name that is not empty, an IPv4 address
+ * or an IPv6 address in brackets (with a zone or without); the port is empty or at most 65535. No
+ * IPvFuture: there is none.
+ */
+MUST_CHECK bool target_is_authority(const char *text, size_t length);
 /* For absolute-form: where authority and the origin-form part begin. false: not absolute-form or
  * malformed (userinfo, empty host). */
 MUST_CHECK bool target_split_absolute(const char *target, size_t length, size_t *ret_authority,

@@ -19,6 +19,8 @@ enum {
 	/* Longer values are cut in the log line. */
 	LOGGED_VALUE_BYTES = 256,
 	US_PER_MS = 1000,
+	/* What a longer way is cut to, as RFC 9110 §7.6.2 allows. */
+	HOPS_MOST = 1000,
 };
 
 /* Our name in Via: unique to the process, so that several proxies in a row are no loop (RFC 9110
@@ -82,11 +84,41 @@ static bool is_replaced(const struct field *field)
 	       field_is(field, "X-Request-Id");
 }
 
+int forward_hops_left(const struct request_head *head)
+{
+	const struct field *field;
+	int hops = 0;
+
+	if (strcmp(head->method, "OPTIONS") != 0 && strcmp(head->method, "TRACE") != 0)
+		return -1;
+	field = fields_find(&head->fields, "Max-Forwards");
+	if (!field || field->value_length == 0)
+		return -1;
+	for (size_t i = 0; i < field->value_length; i++) {
+		if (field->value[i] < '0' || field->value[i] > '9')
+			return -1;
+		hops = hops * 10 + (field->value[i] - '0');
+		if (hops > HOPS_MOST)
+			hops = HOPS_MOST;
+	}
+	return hops;
+}
+
+/* The one line of ours in place of those that came. */
+static void add_hops(struct forward *forward, int hops)
+{
+	if (hops <= 0)
+		return;
+	forward->numbers = mem_printf("%d", hops - 1);
+	fields_add_text(&forward->fields, "Max-Forwards", forward->numbers);
+}
+
 void forward_request(struct forward *forward, const struct client *client,
 	const struct record *record, bool keep_expect)
 {
 	const struct request_head *head = client_head(client);
 	char *ours = mem_printf("1.%d %s", head->version_minor, pseudonym());
+	int hops_left = forward_hops_left(head);
 	struct hop_by_hop hops;
 
 	hop_by_hop_collect(&hops, &head->fields);
@@ -94,6 +126,8 @@ void forward_request(struct forward *forward, const struct client *client,
 		const struct field *field = &head->fields.items[i];
 
 		if (is_replaced(field) || hop_by_hop_has(&hops, field))
+			continue;
+		if (hops_left >= 0 && field_is(field, "Max-Forwards"))
 			continue;
 		if (!keep_expect && field_is(field, "Expect"))
 			continue;
@@ -104,6 +138,7 @@ void forward_request(struct forward *forward, const struct client *client,
 		append_to_list(&head->fields, "X-Forwarded-For", client_ip(client));
 	forward->via = append_to_list(&head->fields, "Via", ours);
 	free(ours);
+	add_hops(forward, hops_left);
 	fields_add_text(&forward->fields, "X-Forwarded-For", forward->forwarded_for);
 	fields_add_text(&forward->fields, "Via", forward->via);
 	fields_add_text(&forward->fields, "X-Request-Id", record->request_id);

@@ -20,7 +20,7 @@ struct forward {
 	struct fields fields;
 	char *forwarded_for;
 	char *via;
-	char *numbers; /* X-Queue-Wait-Ms */
+	char *numbers; /* X-Queue-Wait-Ms, or Max-Forwards */
 };
 
 /* Frees the strings and the list; the forward is empty again. */
@@ -29,7 +29,8 @@ void forward_finish(struct forward *forward);
 /*
  * Fields to send upstream: without hop-by-hop fields, Host and Content-Length; X-Forwarded-For and
  * Via appended to, X-Request-Id ours or the client's. Expect stays only with `keep_expect` (the
- * tunnel relays it). `forward` must be empty; it points into `client`'s head.
+ * tunnel relays it); Max-Forwards of OPTIONS and TRACE is one less. `forward` must be empty; it
+ * points into `client`'s head.
  */
 void forward_request(struct forward *forward, const struct client *client,
 	const struct record *record, bool keep_expect);
@@ -45,6 +46,9 @@ void forward_response(struct forward *forward, const struct fields *upstream,
 char *forward_target(const struct request_head *head, const struct route *route);
 /* This request went through this very process before: its Via names us. */
 bool forward_is_loop(const struct fields *fields);
+/* How often an OPTIONS or TRACE may still be forwarded (RFC 9110 §7.6.2): at 0 it is ours to
+ * answer. Below 0: as often as need be. */
+int forward_hops_left(const struct request_head *head);
 /* Fills what is known at a complete head: id, ip, project, method, path, user agent, traceparent,
  * arrived. */
 void forward_fill_record(

@@ -36,6 +36,7 @@ enum {
 	PASS_COLLECT_BYTES = 64 * 1024,
 	US_PER_MS = 1000,
 	US_PER_S = 1000 * 1000,
+	STATUS_NO_CONTENT = 204,
 };
 
 struct passes *passes_create(const struct passes_parts *parts, struct settings *settings)
@@ -386,6 +387,29 @@ static bool may_collect(const struct request_head *head)
 	       (head->framing.kind == FRAMING_LENGTH && head->framing.length <= PASS_COLLECT_BYTES);
 }
 
+/* Its way ends here by its Max-Forwards (RFC 9110 §7.6.2). What came is not reflected: it may hold
+ * secrets (RFC 9110 §9.3.8). */
+static void answer_as_last(struct pass *pass)
+{
+	struct fields fields = {0};
+
+	if (strcmp(pass->record.method, "OPTIONS") != 0) {
+		pass_fail(pass, OUTCOME_NOT_IMPLEMENTED,
+			"Max-Forwards is 0, and TRACE is not answered here");
+		return;
+	}
+	fields_add_text(&fields, "X-Request-Id", pass->record.request_id);
+	reply_head(pass->client, STATUS_NO_CONTENT, NULL, &fields,
+		(struct framing){.kind = FRAMING_NONE}, -1);
+	fields_finish(&fields);
+	pass->answer_begun = true;
+	pass->status = STATUS_NO_CONTENT;
+	pass->record.http_status = STATUS_NO_CONTENT;
+	pass->record.response_bytes = 0;
+	pass_set_phase(pass, PASS_FLUSHING);
+	reply_end(pass->client);
+}
+
 void passes_request(struct passes *passes, struct client *client, const struct route *route)
 {
 	const struct request_head *head = client_head(client);
@@ -403,6 +427,8 @@ void passes_request(struct passes *passes, struct client *client, const struct r
 		pass_fail(pass, OUTCOME_SHUTTING_DOWN, NULL);
 	} else if (forward_is_loop(&head->fields)) {
 		pass_fail(pass, OUTCOME_LOOP, NULL);
+	} else if (forward_hops_left(head) == 0) {
+		answer_as_last(pass);
 	} else if (may_collect(head)) {
 		pass->spool = spool_create(PASS_COLLECT_BYTES, pass->settings->spool_directory);
 		pass->peek = peek_create();

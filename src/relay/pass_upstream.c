@@ -17,6 +17,8 @@
 #include "relay/forward.h"
 #include "relay/pass_parts.h"
 
+enum { STATUS_NO_CONTENT = 204 };
+
 static void on_connected(void *arg)
 {
 	struct pass *pass = arg;
@@ -32,13 +34,14 @@ static void on_interim(void *arg, int status)
 	client_send_continue(pass->client);
 }
 
-/* A HEAD answer's own length is passed on, though no body follows. */
+/* The length of an answer to HEAD and of a 304 is passed on, though no body follows; that of a 204
+ * says nothing and must not be (RFC 9110 §8.6). */
 static int64_t bodiless_length(const struct exchange_head *head)
 {
 	const struct field *length = fields_find(head->fields, "Content-Length");
 	int64_t value = 0;
 
-	if (head->framing.kind != FRAMING_NONE || !length)
+	if (head->framing.kind != FRAMING_NONE || head->status == STATUS_NO_CONTENT || !length)
 		return -1;
 	for (size_t i = 0; i < length->value_length; i++) {
 		if (length->value[i] < '0' || length->value[i] > '9' ||
@@ -112,9 +115,9 @@ static void on_data(void *arg, struct evbuffer *data)
 
 /* A reused connection that ended before any byte was an idle one that Ollama had just closed: a GET
  * or HEAD is sent once more (PRODUCT 3.11). */
-static bool may_send_again(const struct pass *pass, bool was_reused)
+static bool may_send_again(const struct pass *pass, bool was_stale)
 {
-	return was_reused && !pass->sent_again && !pass->answer_begun &&
+	return was_stale && !pass->sent_again && !pass->answer_begun &&
 	       (strcmp(pass->record.method, "GET") == 0 ||
 		       strcmp(pass->record.method, "HEAD") == 0);
 }
@@ -151,7 +154,7 @@ static void could_not_begin(struct pass *pass)
 	free(text);
 }
 
-static void ended(struct pass *pass, enum exchange_end end, bool was_reused)
+static void ended(struct pass *pass, enum exchange_end end, bool was_stale)
 {
 	struct probe *probe = pass->passes->parts.probe;
 
@@ -165,7 +168,7 @@ static void ended(struct pass *pass, enum exchange_end end, bool was_reused)
 		could_not_begin(pass);
 		break;
 	case EXCHANGE_RESET:
-		if (may_send_again(pass, was_reused)) {
+		if (may_send_again(pass, was_stale)) {
 			pass->sent_again = true;
 			pass_start_exchange(pass);
 			break;
@@ -187,7 +190,7 @@ static void on_exchange_end(void *arg, enum exchange_end end)
 {
 	struct pass *pass = arg;
 
-	ended(pass, end, exchange_is_reused(pass->exchange));
+	ended(pass, end, exchange_is_reused(pass->exchange) && !exchange_has_heard(pass->exchange));
 }
 
 static void on_tunnel_end(void *arg, enum exchange_end end)

@@ -1,6 +1,7 @@
 /*
  * The chunked coding, both ways. Decoder: what comes of a body does not depend on how it was cut or
- * on how much is taken in one call. Encoder: the input, cut into chunks, is read back as it was.
+ * on how much is taken in one call. Watch: it says what the decoder says, extensions excepted.
+ * Encoder: the input, cut into chunks, is read back as it was.
  */
 #include "http/chunked.h"
 
@@ -103,6 +104,37 @@ static void check_decoder(struct pieces pieces)
 	reader_finish(&cut);
 }
 
+static void check_watch(struct pieces pieces)
+{
+	bool has_extension = memchr(pieces.text, ';', pieces.left) != NULL;
+	struct chunked_watch watch = {0};
+	enum chunked_status status = CHUNKED_MORE;
+	struct reader reader;
+	const char *piece;
+	size_t length;
+
+	reader_init(&reader, SIZE_MAX);
+	feed(&reader, pieces.text, pieces.left);
+	while ((piece = pieces_next(&pieces, &length))) {
+		if (!chunked_watch_skip(&watch, length))
+			status = chunked_watch_feed(&watch, piece, length);
+		/* nothing that is skipped ends a body */
+		REQUIRE(chunked_watch_is_done(&watch) == (status == CHUNKED_DONE));
+	}
+	switch (reader.status) {
+	case CHUNKED_WRONG:
+		REQUIRE(status == CHUNKED_WRONG);
+		break;
+	case CHUNKED_DONE:
+		REQUIRE(status == CHUNKED_DONE || (status == CHUNKED_WRONG && has_extension));
+		break;
+	case CHUNKED_MORE: /* the watch may know by now */
+		REQUIRE(status != CHUNKED_DONE);
+		break;
+	}
+	reader_finish(&reader);
+}
+
 static void check_encoder(struct pieces pieces)
 {
 	struct evbuffer *body = evbuffer_new();
@@ -136,6 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	pieces_init(&pieces, data, size);
 	check_decoder(pieces);
+	check_watch(pieces);
 	check_encoder(pieces);
 	return 0;
 }

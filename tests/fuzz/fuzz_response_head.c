@@ -74,6 +74,33 @@ static void require_same(const struct result *a, const struct result *b)
 	}
 }
 
+/* What the whole reader takes, the one that looks on takes too, and at the same place. */
+static void require_parsed_alike(const struct result *whole, struct pieces pieces,
+	const struct head_limits *limits, const char *method)
+{
+	struct result parsed = {.status = HEAD_READY, .taken = whole->taken};
+	const char *text = pieces.text;
+	const char *piece;
+	size_t length;
+	size_t end = 0;
+	size_t before = 0;
+	int match = 0;
+
+	while ((piece = pieces_next(&pieces, &length))) {
+		if (end == 0) {
+			end = response_head_end(piece, length, &match);
+			end += end > 0 ? before : 0;
+		}
+		before += length;
+	}
+	if (whole->status != HEAD_READY)
+		return;
+	REQUIRE(end == whole->taken);
+	REQUIRE(response_head_parse(&parsed.head, text, end, limits, method));
+	require_same(whole, &parsed);
+	response_head_finish(&parsed.head);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct evbuffer *input[2] = {evbuffer_new(), evbuffer_new()};
@@ -96,6 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		pieces.left--;
 	}
 	feed(&whole, input[0], &scanned[0], pieces.text, pieces.left, &limits, method);
+	require_parsed_alike(&whole, pieces, &limits, method);
 	while ((piece = pieces_next(&pieces, &length)))
 		feed(&cut, input[1], &scanned[1], piece, length, &limits, method);
 	require_same(&whole, &cut);

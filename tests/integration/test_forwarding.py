@@ -97,6 +97,31 @@ def test_any_method_with_and_without_a_body(proxy, wire, method):
         assert (echo["method"], echo["body_bytes"]) == (method, len(body))
 
 
+def test_max_forwards_is_counted_down(proxy, wire):
+    server = proxy()
+    connection = wire(server.url)
+    for sent, got in (("3", "2"), ("1", "0"), ("99999999999999999999", "999"), ("many", "many")):
+        echo = echoed(connection.ask("OPTIONS", "/sim/echo/x", headers=[("Max-Forwards", sent)]))
+        assert [value for name, value in fields_of(echo) if name == "Max-Forwards"] == [got]
+
+
+def test_the_last_hop_answers_itself(proxy, wire):
+    server = proxy()
+    connection = wire(server.url)
+    last = [("Max-Forwards", "0")]
+    options = connection.ask("OPTIONS", "/sim/echo/x", b"body", last)
+    assert (options.status, options.body) == (204, b"")
+    assert len(options.all("Date")) == 1
+    assert connection.ask("TRACE", "/sim/echo/x", headers=last).status == 501
+    assert echoed(connection.ask("GET", "/sim/echo/x", headers=last))["method"] == "GET"
+    lines = server.wait_log(3)
+    assert [(line["http_status"], line["error_type"], line["attempts"]) for line in lines] == [
+        (204, None, 0),
+        (501, "not_implemented", 0),
+        (200, None, 1),
+    ]
+
+
 def test_head_answers_keep_their_length(sim, proxy, wire):
     server = proxy()
     for target in ("/", "/api/version", "/api/tags"):

@@ -214,6 +214,7 @@ static void on_end(void *arg, enum exchange_end end)
 		user->events_after_end++;
 	user->ends++;
 	user->end = end;
+	user->had_heard = user->exchange && exchange_has_heard(user->exchange);
 	if (user->cancel_at == MOMENT_END && user->exchange)
 		exchange_cancel(user->exchange);
 	if (user->cancel_at == MOMENT_END && user->tunnel)

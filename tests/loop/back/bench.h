@@ -61,6 +61,7 @@ struct user {
 	int rooms;
 	int ends;
 	enum exchange_end end;
+	bool had_heard; /* at on_end, of an exchange */
 	int events_after_end;
 	const char *send;   /* the body of an exchange */
 	uint64_t send_fill; /* or this many bytes */

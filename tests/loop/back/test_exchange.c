@@ -314,6 +314,7 @@ static void test_connection_ends_before_the_head(void **state)
 
 		ask(script, "GET");
 		assert_int_equal(user.end, EXCHANGE_RESET);
+		assert_int_equal(user.had_heard, cases[i].answer[0] != '\0');
 		assert_int_equal(user.connected, 1);
 		assert_int_equal(user.heads, 0);
 		assert_false(pool_open_connections(bench.pool));
@@ -342,8 +343,6 @@ static void test_answers_that_break_off(void **state)
 			PEER_CLOSE, "ab"},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nTrai",
 			PEER_CLOSE, "ab"},
-		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nnot hex\r\n",
-			PEER_END, "ab"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {

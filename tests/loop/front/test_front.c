@@ -339,6 +339,9 @@ static void test_a_connection_is_handed_over_and_answered(void **state)
 	say(front, peer, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
 	hear(front, peer, heard, "/hello", 1);
 	assert_non_null(strstr(text_of(heard), "HTTP/1.1 200 OK\r\n"));
+	/* the answer had none */
+	assert_non_null(strstr(text_of(heard), "\r\nDate: "));
+	assert_non_null(strstr(text_of(heard), " GMT\r\n"));
 	assert_int_equal(clients_count(front->clients), 1);
 	close(peer);
 	until_no_clients(front);

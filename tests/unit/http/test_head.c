@@ -284,6 +284,22 @@ static void test_a_flood_of_connection_options_is_refused(void **state)
 		HTTP_ERROR_BAD_REQUEST);
 }
 
+static void test_a_host_is_a_host(void **state)
+{
+	struct request_head head = read_ready("GET / HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n");
+
+	assert_string_equal(head.host, "[::1]:8000");
+	request_head_finish(&head);
+	head = read_ready("GET / HTTP/1.1\r\nHost:\r\n\r\n");
+	assert_string_equal(head.host, "");
+	request_head_finish(&head);
+	assert_refused("GET / HTTP/1.1\r\nHost: a:8a\r\n\r\n", HTTP_ERROR_BAD_REQUEST);
+	assert_refused("GET / HTTP/1.1\r\nHost: a:80:80\r\n\r\n", HTTP_ERROR_BAD_REQUEST);
+	assert_refused("GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", HTTP_ERROR_BAD_REQUEST);
+	assert_refused("GET http://a:8a/ HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_ERROR_BAD_REQUEST);
+	assert_refused("GET http://[::1/ HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_ERROR_BAD_REQUEST);
+}
+
 static void test_one_expectation_is_known(void **state)
 {
 	static const struct {
@@ -345,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_empty_lines_in_front_are_skipped),
 		cmocka_unit_test(test_connection_options_decide_about_reuse),
 		cmocka_unit_test(test_a_flood_of_connection_options_is_refused),
+		cmocka_unit_test(test_a_host_is_a_host),
 		cmocka_unit_test(test_one_expectation_is_known),
 		cmocka_unit_test(test_reasons_are_the_standard_ones),
 	};

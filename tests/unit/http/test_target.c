@@ -11,6 +11,41 @@
 #include "heads.h"
 #include "http/target.h"
 
+static void assert_authority(const char *text, bool is_good)
+{
+	if (target_is_authority(text, strlen(text)) != is_good)
+		print_error("%s: not %s\n", text, is_good ? "taken" : "refused");
+	assert_int_equal(target_is_authority(text, strlen(text)), is_good);
+}
+
+static void test_hosts_are_names_or_addresses_with_a_port(void **state)
+{
+	static const char *const good[] = {"localhost", "localhost:", "localhost:80", "a.b-c_d~:1",
+		"127.0.0.1:11434", "a%20b", "!$&'()*+,;=", "a:65535", "a:0080", "[::1]",
+		"[::1]:", "[::1]:8000", "[::ffff:127.0.0.1]:1", "[fe80::1%25eth0]:80",
+		"[fe80::1%eth0]", "1.2.3.4.5"};
+	static const char *const bad[] = {"", ":", ":80", "localhost:8a", "localhost:80:80",
+		"localhost:-1", "localhost:+1", "localhost: 1", "a:65536", "a:99999999999999999999",
+		"[::1", "::1", "[::1]x", "[::1]80", "[]", "[", "]", "[]:80", "[::1]]", "[[::1]]",
+		"[1.2.3.4]", "[::g]", "[::1%]", "[%25eth0]", "[v1.x]", "a[::1]", "a]", "a b", "a/b",
+		"a@b", "a?", "a#", "a\\", "a%", "a%2", "a%zz", "a\x7f", "a\xe9",
+		"[1:2:3:4:5:6:7:8:9]", "[0000000000000000000000000000000000000000000000000000::1]"};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(good); i++)
+		assert_authority(good[i], true);
+	for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
+		assert_authority(bad[i], false);
+	assert_false(target_is_authority("a\0b", 3));
+	assert_false(target_is_authority("[::1\0]", 6));
+}
+
+static void test_only_the_given_bytes_of_a_host_are_looked_at(void **state)
+{
+	assert_true(target_is_authority("a:8/x", 3));
+	assert_true(target_is_authority("[::1]x", 5));
+	assert_false(target_is_authority("[::1]", 4));
+}
+
 static void assert_path(const char *target, const char *expected)
 {
 	char path[256];
@@ -220,6 +255,8 @@ static void test_there_is_one_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hosts_are_names_or_addresses_with_a_port),
+		cmocka_unit_test(test_only_the_given_bytes_of_a_host_are_looked_at),
 		cmocka_unit_test(test_paths_are_decoded_and_slash_merged),
 		cmocka_unit_test(test_the_query_is_no_part_of_the_path),
 		cmocka_unit_test(test_broken_escapes_and_nul_have_no_path),
