@@ -176,6 +176,13 @@ class Books:
         count = len(os.listdir(f"/proc/{self.server.pid}/fd"))
         return count, count - stats["connections"] - stats["upstream"]["open_connections"]
 
+    def own_descriptors(self, expected, seconds=5):
+        """Those that are neither a client's nor Ollama's, as soon as they are as few as expected; else what they are after a while."""
+        deadline = time.monotonic() + seconds
+        while (own := self.descriptors()[1]) > expected and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return own
+
     def settled(self):
         """The stats once nothing is under way any more."""
         return self.server.wait_for(
