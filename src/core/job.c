@@ -130,7 +130,8 @@ void job_leave_as_pass(struct job *job)
 
 void job_load_begun(struct job *job, int64_t now_us)
 {
-	if (!job->load_since_us)
+	/* One whose time is over is ended by its own timer in this turn. */
+	if (!job->load_since_us && (!job->deadline_us || job->deadline_us > now_us))
 		job->load_since_us = now_us;
 }
 

@@ -28,10 +28,11 @@ struct residency {
 	size_t count;
 	size_t capacity;
 	uint64_t version;
-	int64_t taken_us;	 /* of the last snapshot; 0: none */
-	int64_t asked_us;	 /* of the last snapshot; 0: none */
-	int64_t coming_asked_us; /* 0: not told */
-	struct resident *coming; /* between begin and end */
+	uint64_t snapshot_version; /* of the last snapshot */
+	int64_t taken_us;	   /* of the last snapshot; 0: none */
+	int64_t asked_us;	   /* of the last snapshot; 0: none */
+	int64_t coming_asked_us;   /* 0: not told */
+	struct resident *coming;   /* between begin and end */
 	size_t coming_count;
 	size_t coming_capacity;
 	struct load *loads; /* one for each model that was ever loaded by a job */
@@ -129,6 +130,12 @@ void residency_end(struct residency *residency, int64_t now_us)
 	residency->asked_us = residency->coming_asked_us ? residency->coming_asked_us : now_us;
 	residency->coming_asked_us = 0;
 	residency->version++;
+	residency->snapshot_version = residency->version;
+}
+
+bool residency_is_snapshot(const struct residency *residency)
+{
+	return residency->taken_us && residency->version == residency->snapshot_version;
 }
 
 void residency_asked(struct residency *residency, int64_t asked_us)

@@ -40,6 +40,8 @@ void residency_end(struct residency *residency, int64_t now_us);
 void residency_asked(struct residency *residency, int64_t asked_us);
 /* When the last snapshot was asked for; 0: nothing is known. */
 int64_t residency_asked_us(const struct residency *residency);
+/* It is what Ollama said last, without what our own traffic told since. */
+bool residency_is_snapshot(const struct residency *residency);
 /* Grows whenever something of this may have changed. */
 uint64_t residency_version(const struct residency *residency);
 /*

@@ -45,7 +45,8 @@ struct runner {
 	bool has_option[PEEK_OPTION_COUNT];
 	int64_t option[PEEK_OPTION_COUNT];
 	enum runner_kind kind;
-	int64_t looked_us; /* when `kind` was told */
+	int64_t looked_us;  /* when `kind` was told */
+	bool was_elsewhere; /* NOT_LOCAL, when it was told last: what runs takes no room here */
 	struct job_group jobs;
 
 	/* statistics; 0: nothing measured */

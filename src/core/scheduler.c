@@ -154,6 +154,11 @@ bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *j
 	return job->runner && job->runner == turns_loading(scheduler->turns);
 }
 
+bool scheduler_runs_elsewhere(const struct job *job)
+{
+	return job->runner && job->runner->kind == RUNNER_NOT_LOCAL;
+}
+
 void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *view,
 	struct scheduler_report *ret_report)
 {

@@ -99,6 +99,9 @@ bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_
 /* The job's own runner is being loaded now. */
 bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job);
 
+/* Ollama said that the job's model is not there or runs elsewhere. */
+bool scheduler_runs_elsewhere(const struct job *job);
+
 /* For people. */
 void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *view,
 	struct scheduler_report *ret_report);

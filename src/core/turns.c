@@ -168,30 +168,33 @@ static void drop_vanished(struct turns *turns, const struct residency *residency
 	}
 }
 
-static bool has_only_this_context(const struct runner *runner, int64_t context_length)
+/* The context length that /api/ps tells excludes keys that ask for another. */
+static bool may_be(const struct runner *runner, const struct resident *resident)
 {
-	for (int i = 0; i < PEEK_OPTION_COUNT; i++) {
-		if (i != PEEK_NUM_CTX && runner->has_option[i])
-			return false;
-	}
-	return runner->has_option[PEEK_NUM_CTX] && runner->option[PEEK_NUM_CTX] == context_length;
+	return strcmp(runner->model, resident->name) == 0 &&
+	       (!runner->has_option[PEEK_NUM_CTX] || resident->context_length < 0 ||
+		       runner->option[PEEK_NUM_CTX] == resident->context_length);
 }
 
-/* Which key of the model is it that somebody else loaded? */
+/* Which key of the model is it that somebody else loaded? One that answers, else one whose context
+ * length it has, else the one without options. */
 static struct runner *guess_key(struct turns *turns, const struct resident *resident)
 {
+	struct runner *best = NULL;
 	struct list *node;
 
 	LIST_EACH(&turns->runners.all, node)
 	{
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
-		if (strcmp(runner->model, resident->name) == 0 &&
-			(runner->jobs.running > 0 ||
-				has_only_this_context(runner, resident->context_length)))
+		if (!may_be(runner, resident))
+			continue;
+		if (runner->jobs.running > 0)
 			return runner;
+		if (runner->has_option[PEEK_NUM_CTX] && resident->context_length >= 0)
+			best = runner;
 	}
-	return runners_get(&turns->runners, resident->name, NULL);
+	return best ? best : runners_get(&turns->runners, resident->name, NULL);
 }
 
 static void add_listed(struct turns *turns, const struct residency *residency, int64_t now_us)
@@ -213,19 +216,24 @@ static void add_listed(struct turns *turns, const struct residency *residency, i
 }
 
 /* After a load: is everybody still there who was there before? */
-static void learn_fit(struct turns *turns, int64_t asked_us)
+static void learn_fit(struct turns *turns, const struct residency *residency)
 {
+	int64_t asked_us = residency_asked_us(residency);
 	struct fits_set now = {0};
 	struct list *node;
 	bool is_whole = true;
 
+	/* What answered may have pushed out what was listed before. */
+	if (!residency_is_snapshot(residency))
+		return;
 	if (turns->owes_verdict && asked_us < turns->loaded_us)
 		return;
 	LIST_EACH(&turns->runners.all, node)
 	{
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
-		if (runner->is_resident)
+		/* One may be taken for loaded only because it still answers. */
+		if (runner->is_resident && is_listed(residency, runner->model))
 			is_whole &= fits_set_add(&now, runner->id);
 	}
 	if (turns->owes_verdict) {
@@ -254,7 +262,7 @@ static void sync_residency(struct turns *turns, const struct scheduler_view *vie
 	}
 	drop_vanished(turns, residency);
 	add_listed(turns, residency, view->now_us);
-	learn_fit(turns, residency_asked_us(residency));
+	learn_fit(turns, residency);
 }
 
 /* The survey of the ring. */
@@ -569,6 +577,8 @@ void turns_looked(struct turns *turns, enum runner_kind kind, int64_t now_us)
 
 	assert(runner);
 	runner->kind = kind;
+	if (kind != RUNNER_UNKNOWN)
+		runner->was_elsewhere = kind == RUNNER_NOT_LOCAL;
 	runner->looked_us = now_us;
 	runner->is_looked_at = false;
 	turns->looking = NULL;

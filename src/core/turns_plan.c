@@ -17,12 +17,13 @@ bool turns_is_overdue(const struct runner *runner, const struct scheduler_view *
 
 bool turns_is_there(const struct runner *runner)
 {
-	return runner->is_resident || runner->jobs.running > 0;
+	return runner->is_resident || (runner->jobs.running > 0 && !runner->was_elsewhere);
 }
 
+/* What still runs on one that is not listed was sent before that was known: first it ends. */
 bool turns_waits_for_turn(const struct runner *runner)
 {
-	return runner->survey.waiting > 0 && !runner->is_resident &&
+	return runner->survey.waiting > 0 && !turns_is_there(runner) &&
 	       (runner->kind == RUNNER_GENERATES || runner->kind == RUNNER_EMBEDS);
 }
 
@@ -177,8 +178,6 @@ struct turns_plan turns_make_plan(
 			sibling = runner;
 		is_too_many |= !fits_set_add(&set, runner->id);
 	}
-	if (target->jobs.running > 0)
-		return plan;
 	if (!sibling && !is_too_many) {
 		switch (fits_ask(&turns->fits, &set)) {
 		case FITS_YES:

@@ -108,7 +108,8 @@ static void on_head(void *arg, const struct exchange_head *head)
 	relay_forget_body(carried);
 	relay_set_state(carried, JOB_STREAMING);
 	carried->status = head->status;
-	if (head->status < STATUS_CLIENT_ERROR && record->model)
+	if (head->status < STATUS_CLIENT_ERROR && record->model &&
+		!scheduler_runs_elsewhere(&carried->job))
 		residency_note_used(carried->relay->parts.residency, record->model);
 	begin_tap(carried, head);
 	forward_response(&forward, head->fields, record, carried->listed);
