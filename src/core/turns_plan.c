@@ -56,7 +56,7 @@ struct runner *turns_choose(const struct turns *turns, const struct scheduler_vi
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 		double index;
 
-		if (!turns_waits_for_turn(runner))
+		if (!turns_waits_for_turn(runner) || runner == turns_loading(turns))
 			continue;
 		if (turns_is_overdue(runner, view) &&
 			(!overdue || runner->survey.oldest_us < overdue->survey.oldest_us))
