@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/ticker.h"
+#include "conductor.h"
 #include "config/settings.h"
 #include "core/residency.h"
 #include "core/ring.h"
@@ -57,8 +58,7 @@ struct proxy {
 	struct event_base *base;
 	struct graveyard *graveyard;
 	struct event *signals[ARRAY_LENGTH(handled_signals)];
-	struct event *wake; /* the scheduler's look_again */
-	struct event *end;  /* the drain's end, then that of the last words */
+	struct event *end; /* the drain's end, then that of the last words */
 
 	struct tally tally;
 	struct pass_tally pass_tally;
@@ -73,6 +73,7 @@ struct proxy {
 	struct listeners *listeners; /* NULL while they are made */
 	struct passes *passes;
 	struct relay *relay;
+	struct conductor *conductor;
 	struct request_log *log;
 	struct stats stats;
 	struct banner *banner;
@@ -111,7 +112,7 @@ static void on_probe_change(void *arg)
 {
 	struct proxy *proxy = arg;
 
-	proxy->changed = true;
+	conductor_probe_changed(proxy->conductor);
 	if (proxy->banner)
 		banner_probe_changed(proxy->banner);
 }
@@ -126,6 +127,8 @@ static struct admin_view view_of(const struct proxy *proxy)
 		.ring = proxy->ring,
 		.living_jobs = relay_jobs(proxy->relay),
 		.residency = proxy->residency,
+		.scheduler = proxy->scheduler,
+		.turns = conductor_view(proxy->conductor),
 		.upstream =
 			{
 				.url = proxy->settings->upstream,
@@ -353,39 +356,7 @@ static void on_signal(evutil_socket_t signal_number, short what, void *arg)
 		stop_now(proxy);
 }
 
-static void on_wake(evutil_socket_t fd, short what, void *arg)
-{
-	struct proxy *proxy = arg;
-
-	proxy->changed = true;
-}
-
 /* The turn's tail. */
-
-static void schedule(struct proxy *proxy)
-{
-	struct scheduler_view view = {
-		.now_us = ticker_now_us(),
-		.residency = proxy->residency,
-		.ring = proxy->ring,
-		.settings = proxy->settings,
-	};
-
-	for (;;) {
-		struct scheduler_answer answer;
-
-		view.upstream_usable = probe_is_usable(proxy->probe);
-		view.in_progress = proxy->tally.in_progress;
-		answer = scheduler_next(proxy->scheduler, &view);
-		if (answer.verdict != SCHEDULER_DISPATCH) {
-			if (answer.look_again_us)
-				fire_in(proxy->wake, answer.look_again_us - view.now_us);
-			break;
-		}
-		relay_dispatch(proxy->relay, answer.job);
-	}
-	probe_set_busy(proxy->probe, proxy->tally.in_progress + proxy->tally.queued > 0);
-}
 
 /* true: something is left to do at once, the next turn must not block. */
 static bool finish_turn(struct proxy *proxy)
@@ -394,7 +365,7 @@ static bool finish_turn(struct proxy *proxy)
 
 	if (proxy->changed) {
 		proxy->changed = false;
-		schedule(proxy);
+		conductor_run(proxy->conductor);
 	}
 	again = clients_flush(proxy->clients);
 	graveyard_run(proxy->graveyard);
@@ -515,6 +486,25 @@ static void create_carriers(struct proxy *proxy)
 	proxy->relay = relay_create(&relay, proxy->settings);
 }
 
+static void create_conductor(struct proxy *proxy)
+{
+	struct conductor_parts parts = {
+		.base = proxy->base,
+		.pool = proxy->pool,
+		.probe = proxy->probe,
+		.residency = proxy->residency,
+		.ring = proxy->ring,
+		.scheduler = proxy->scheduler,
+		.relay = proxy->relay,
+		.tally = &proxy->tally,
+		.stats = &proxy->stats,
+		.on_changed = on_changed,
+		.arg = proxy,
+	};
+
+	proxy->conductor = conductor_create(&parts, proxy->settings);
+}
+
 static bool create_back(struct proxy *proxy, char **ret_error)
 {
 	const struct settings *settings = proxy->settings;
@@ -554,7 +544,6 @@ static void watch_signals(struct proxy *proxy)
 		proxy->signals[i] = evsignal_new(proxy->base, handled_signals[i], on_signal, proxy);
 		evsignal_add(proxy->signals[i], NULL);
 	}
-	proxy->wake = evtimer_new(proxy->base, on_wake, proxy);
 	proxy->end = evtimer_new(proxy->base, on_end, proxy);
 }
 
@@ -582,6 +571,7 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 		goto fail;
 	create_front(proxy);
 	create_carriers(proxy);
+	create_conductor(proxy);
 	proxy->listeners = listeners_create(proxy->base, proxy->clients, settings, ret_error);
 	if (!proxy->listeners)
 		goto fail;
@@ -605,6 +595,7 @@ void proxy_destroy(struct proxy *proxy)
 	banner_destroy(proxy->banner);
 	listeners_destroy(proxy->listeners);
 	proxy->listeners = NULL;
+	conductor_destroy(proxy->conductor);
 	relay_destroy(proxy->relay);
 	passes_destroy(proxy->passes);
 	clients_destroy(proxy->clients);
@@ -620,8 +611,6 @@ void proxy_destroy(struct proxy *proxy)
 		if (proxy->signals[i])
 			event_free(proxy->signals[i]);
 	}
-	if (proxy->wake)
-		event_free(proxy->wake);
 	if (proxy->end)
 		event_free(proxy->end);
 	graveyard_destroy(proxy->graveyard);

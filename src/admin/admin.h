@@ -15,6 +15,7 @@
 #include "core/residency.h"
 #include "core/ring.h"
 #include "core/route.h"
+#include "core/scheduler.h"
 #include "core/tally.h"
 #include "observe/stats.h"
 
@@ -38,6 +39,8 @@ struct admin_view {
 	const struct ring *ring;
 	const struct list *living_jobs; /* struct job.link, in order of arrival */
 	const struct residency *residency;
+	struct scheduler *scheduler; /* it is asked for its report only */
+	struct scheduler_view turns; /* what it sees now */
 	struct admin_upstream upstream;
 	uint64_t log_dropped;
 	uint64_t bodies_bytes; /* kept request bodies */

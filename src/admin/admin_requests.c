@@ -1,7 +1,7 @@
 /*
  * GET /api/v1/queue/requests (PRODUCT 6.6): first the jobs that do not wait for their turn, in
- * order of arrival, then those that do, the next one first. One walk each, however long the queue
- * is.
+ * order of arrival, then those that do, in order of arrival too: `place` says who is next. One walk
+ * each, however long the queue is.
  */
 #include "admin/admin.h"
 
@@ -31,9 +31,24 @@ static void put_speed(struct json_writer *writer, const struct record *record)
 		json_put_null(writer, "tokens_per_s");
 }
 
-/* `place` 1: next; 0: it does not wait for its turn. */
-static void put_job(struct json_writer *writer, const struct admin_view *view,
-	const struct job *job, int64_t place)
+/* Where it stands among those that wait for their turn, and why. */
+static void put_wait(
+	struct json_writer *writer, const struct admin_view *view, const struct job *job)
+{
+	char reason[SCHEDULER_REASON_BYTES];
+
+	if (job->state == JOB_QUEUED) {
+		json_put_int(writer, "place",
+			scheduler_explain(view->scheduler, &view->turns, job, reason));
+		json_put_string(writer, "reason", reason);
+	} else {
+		json_put_null(writer, "place");
+		json_put_null(writer, "reason");
+	}
+}
+
+static void put_job(
+	struct json_writer *writer, const struct admin_view *view, const struct job *job)
 {
 	const struct record *record = &job->record;
 	int64_t wait_us = record->queue_wait_us;
@@ -49,19 +64,17 @@ static void put_job(struct json_writer *writer, const struct admin_view *view,
 	json_put_string(writer, "state", job_state_name(job->state));
 	put_us(writer, "age_ms", view->now_us - record->arrived_us);
 	put_us(writer, "wait_ms", wait_us);
-	if (place)
-		json_put_int(writer, "place", place);
-	else
-		json_put_null(writer, "place");
+	put_wait(writer, view, job);
 	put_speed(writer, record);
 	json_end_object(writer);
 }
 
 void admin_write_requests(struct json_writer *writer, const struct admin_view *view)
 {
+	struct scheduler_report unused;
 	const struct list *node;
-	int64_t place = 0;
 
+	scheduler_report(view->scheduler, &view->turns, &unused);
 	json_begin_object(writer, NULL);
 	json_begin_array(writer, "requests");
 	LIST_EACH(view->living_jobs, node)
@@ -69,13 +82,13 @@ void admin_write_requests(struct json_writer *writer, const struct admin_view *v
 		const struct job *job = CONTAINER_OF(node, struct job, link);
 
 		if (job->state != JOB_QUEUED)
-			put_job(writer, view, job, 0);
+			put_job(writer, view, job);
 	}
 	for (size_t i = 0; i < ring_count(view->ring); i++) {
 		const struct job *job = ring_at(view->ring, i);
 
 		if (job->state == JOB_QUEUED)
-			put_job(writer, view, job, ++place);
+			put_job(writer, view, job);
 	}
 	json_end_array(writer);
 	json_end_object(writer);

@@ -1,6 +1,8 @@
 /* GET /api/v1/queue/stats: the old service's twelve keys, then ours (PRODUCT 6.2). */
 #include "admin/admin.h"
 
+#include <string.h>
+
 #include "base/histogram.h"
 #include "json/writer.h"
 
@@ -100,11 +102,33 @@ static void put_count(struct json_writer *writer, const char *key, int64_t count
 		json_put_null(writer, key);
 }
 
-static void put_runners(struct json_writer *writer, const struct residency *residency)
+/* Of all keys of this model. */
+static struct job_group jobs_of(const struct runners *runners, const char *model)
 {
+	struct job_group sum = {0};
+	const struct list *node;
+
+	LIST_EACH(&runners->all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (strcmp(runner->model, model) != 0)
+			continue;
+		sum.waiting += runner->jobs.waiting;
+		sum.running += runner->jobs.running;
+	}
+	return sum;
+}
+
+static void put_runners(struct json_writer *writer, const struct admin_view *view)
+{
+	const struct residency *residency = view->residency;
+	bool has_turns = view->settings->scheduler == SCHEDULER_TURNS;
+
 	json_begin_array(writer, "runners");
 	for (size_t i = 0; i < residency_count(residency); i++) {
 		const struct resident *resident = residency_at(residency, i);
+		struct job_group jobs = jobs_of(scheduler_runners(view->scheduler), resident->name);
 
 		json_begin_object(writer, NULL);
 		json_put_string(writer, "name", resident->name);
@@ -115,9 +139,65 @@ static void put_runners(struct json_writer *writer, const struct residency *resi
 		else
 			json_put_null(writer, "vram_share");
 		put_count(writer, "context_length", resident->context_length);
+		put_count(writer, "waiting", has_turns ? (int64_t)jobs.waiting : -1);
+		put_count(writer, "running", has_turns ? (int64_t)jobs.running : -1);
 		json_end_object(writer);
 	}
 	json_end_array(writer);
+}
+
+/* Not measured yet: null. */
+static void put_measured(struct json_writer *writer, const char *key, double us)
+{
+	if (us > 0)
+		put_us(writer, key, us);
+	else
+		json_put_null(writer, key);
+}
+
+/* Every runner key that is loaded or has jobs. */
+static void put_keys(struct json_writer *writer, const struct runners *runners)
+{
+	const struct list *node;
+
+	json_begin_array(writer, "keys");
+	LIST_EACH(&runners->all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (!runner->is_resident && runner->jobs.waiting + runner->jobs.running == 0)
+			continue;
+		json_begin_object(writer, NULL);
+		json_put_string(writer, "runner", runner->key);
+		json_put_bool(writer, "loaded", runner->is_resident);
+		json_put_int(writer, "waiting", (int64_t)runner->jobs.waiting);
+		json_put_int(writer, "running", (int64_t)runner->jobs.running);
+		put_measured(writer, "load_ms", runner->load_us);
+		put_measured(writer, "service_ms", runner->service_us);
+		json_end_object(writer);
+	}
+	json_end_array(writer);
+}
+
+static void put_turn(struct json_writer *writer, const struct admin_view *view)
+{
+	struct scheduler_report report;
+
+	scheduler_report(view->scheduler, &view->turns, &report);
+	if (!report.has_turns) {
+		json_put_null(writer, "turn");
+		return;
+	}
+	json_begin_object(writer, "turn");
+	json_put_string(writer, "state", turn_state_name(report.state));
+	json_put_string(writer, "runner", report.runner);
+	json_put_string(writer, "next", report.next);
+	put_us(writer, "since_ms",
+		report.since_us ? (double)(view->now_us - report.since_us) : 0.0);
+	json_put_int(writer, "served", (int64_t)report.served);
+	json_put_int(writer, "left", (int64_t)report.left);
+	put_keys(writer, scheduler_runners(view->scheduler));
+	json_end_object(writer);
 }
 
 static void put_upstream(struct json_writer *writer, const struct admin_upstream *upstream)
@@ -152,7 +232,8 @@ void admin_write_stats(struct json_writer *writer, const struct admin_view *view
 	json_put_int(writer, "reading", (int64_t)jobs->reading);
 	json_put_int(writer, "flushing", (int64_t)jobs->flushing);
 	put_times(writer, view->stats);
-	put_runners(writer, view->residency);
+	put_turn(writer, view);
+	put_runners(writer, view);
 	put_upstream(writer, &view->upstream);
 	put_passes(writer, view->passes);
 	json_put_bool(writer, "paused", view->paused);

@@ -36,6 +36,7 @@ struct probe {
 	struct exchange *exchange;
 	struct evbuffer *answer;
 	int status;		  /* 0: no head yet */
+	int64_t asked_us;	  /* when the question under way was sent */
 	int64_t trouble_since_us; /* when SUSPECT or DOWN began */
 	bool is_busy;
 	bool is_again; /* this question is asked a second time, since its connection was stale */
@@ -174,6 +175,7 @@ static bool take_ps(struct probe *probe, const char *text, size_t length)
 	residency_begin(probe->residency);
 	if (probe->status != STATUS_OK || !ps_read(text, length, on_model, probe))
 		return false;
+	residency_asked(probe->residency, probe->asked_us);
 	residency_end(probe->residency, ticker_now_us());
 	return true;
 }
@@ -282,6 +284,7 @@ static void ask(struct probe *probe)
 	};
 
 	probe->status = 0;
+	probe->asked_us = ticker_now_us();
 	probe->asking = probe->next;
 	probe->exchange = exchange_start(probe->pool, &request, &exchange_events, probe);
 	if (probe->exchange)

@@ -28,7 +28,8 @@
 #define HEAD_MIN KIB
 #define HEAD_MAX (16 * MIB)
 
-static const char *const schedulers[] = {[SCHEDULER_FIFO] = "fifo", NULL};
+static const char *const schedulers[] = {
+	[SCHEDULER_FIFO] = "fifo", [SCHEDULER_TURNS] = "turns", NULL};
 static const char *const concurrencies[] = {[CONCURRENCY_FIXED] = "fixed", NULL};
 static const char *const operations[] = {
 	[LOG_OPERATIONS_DEFAULT] = "default", [LOG_OPERATIONS_ALL] = "all", NULL};
@@ -117,7 +118,11 @@ const struct key keys[] = {
 	{TIME_FIELD(default_timeout), DURATION, .fallback = "60",
 		.help = "the longest wait in the queue; the run is not bounded by it"},
 	{FIELD(scheduler), .type = KEY_CHOICE, .fallback = "fifo", .placeholder = "RULE",
-		.choices = schedulers, .help = "who is next; fifo is the order of arrival"},
+		.choices = schedulers,
+		.help = "who is next; fifo is the order of arrival, turns serves a loaded model "
+			"until it runs dry"},
+	{TIME_FIELD(max_turn_wait), DURATION, .fallback = "45",
+		.help = "with turns: a model whose oldest request has waited so long is next"},
 	{FIELD(concurrency), .type = KEY_CHOICE, .fallback = "fixed", .placeholder = "RULE",
 		.choices = concurrencies, .help = "how many run; fixed is max_concurrent"},
 

@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 
-enum scheduler_kind { SCHEDULER_FIFO };
+enum scheduler_kind { SCHEDULER_FIFO, SCHEDULER_TURNS };
 enum concurrency_kind { CONCURRENCY_FIXED };
 enum log_operations { LOG_OPERATIONS_DEFAULT, LOG_OPERATIONS_ALL };
 
@@ -63,6 +63,7 @@ struct settings {
 	int64_t max_queue_size;	      /* 50 */
 	int64_t max_reading;	      /* 200 */
 	int64_t default_timeout_ms;   /* 60,000; wait in the queue */
+	int64_t max_turn_wait_ms;     /* 45,000; a model's oldest job waits so long for its turn */
 	enum scheduler_kind scheduler;
 	enum concurrency_kind concurrency;
 

@@ -68,6 +68,22 @@ static uint64_t *gauge_of(struct tally *tally, enum job_state state)
 	return NULL;
 }
 
+/* Those that wait or run are counted in their runner's and their project's group. */
+static void count_in_groups(struct job *job, enum job_state state, uint64_t change)
+{
+	bool is_running =
+		state == JOB_CONNECTING || state == JOB_AWAITING || state == JOB_STREAMING;
+
+	for (size_t i = 0; i < JOB_GROUPS; i++) {
+		struct job_group *group = job->groups[i];
+
+		if (group && state == JOB_QUEUED)
+			group->waiting += change;
+		else if (group && is_running)
+			group->running += change;
+	}
+}
+
 bool job_may_become(enum job_state from, enum job_state to)
 {
 	return from < JOB_STATE_COUNT && (allowed[from] & (1U << to)) != 0;
@@ -87,6 +103,8 @@ void job_set_state(struct job *job, enum job_state state)
 		assert(job->record.outcome != OUTCOME_NONE);
 		job->tally->ended[outcome_counter(job->record.outcome)]++;
 	}
+	count_in_groups(job, job->state, (uint64_t)-1);
+	count_in_groups(job, state, 1);
 	job->state = state;
 }
 
@@ -108,4 +126,34 @@ void job_leave_as_pass(struct job *job)
 	job->tally->received--;
 	job->tally->reading--;
 	job->state = JOB_DONE;
+}
+
+void job_load_begun(struct job *job, int64_t now_us)
+{
+	/* One whose time is over is ended by its own timer in this turn. */
+	if (!job->load_since_us && (!job->deadline_us || job->deadline_us > now_us))
+		job->load_since_us = now_us;
+}
+
+void job_load_ended(struct job *job, int64_t now_us)
+{
+	int64_t took_us = now_us - job->load_since_us;
+
+	if (!job->load_since_us)
+		return;
+	job->load_since_us = 0;
+	if (job->record.load_wait_us < 0)
+		job->record.load_wait_us = 0;
+	job->record.load_wait_us += took_us;
+	if (job->deadline_us)
+		job->deadline_us += took_us;
+}
+
+void job_queue_again(struct job *job, int64_t now_us, int64_t timeout_us)
+{
+	int64_t loads_us = job->record.load_wait_us > 0 ? job->record.load_wait_us : 0;
+
+	job->queued_since_us = now_us;
+	if (timeout_us > 0)
+		job->deadline_us = now_us + timeout_us - (job->record.queue_wait_us - loads_us);
 }

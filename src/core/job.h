@@ -40,6 +40,17 @@ enum reply_state {
 	REPLY_ENDED,
 };
 
+/* How many jobs of a runner, or of a project, wait and run. */
+struct job_group {
+	uint64_t waiting; /* QUEUED */
+	uint64_t running; /* slots held */
+};
+
+struct runner;
+struct share;
+
+enum { JOB_GROUPS = 2 };
+
 struct job {
 	struct record record;
 	enum job_state state;
@@ -51,6 +62,13 @@ struct job {
 	int64_t deadline_us;	 /* the wait's bound; 0: none */
 	int refused;		 /* dispatches that ended at a refused connection */
 	int broken;		 /* sendings that ended before the response head */
+
+	/* Set by scheduler_enter(); NULL: it has none. */
+	struct runner *runner;
+	struct share *share;
+	struct job_group *groups[JOB_GROUPS]; /* of these two */
+	double charged_us;		      /* what its project was charged for this sending */
+	int64_t load_since_us;		      /* its runner is being loaded since; 0: it is not */
 };
 
 /* The job begins READING and is counted as received. record.is_job is set. */
@@ -67,6 +85,14 @@ bool job_may_become(enum job_state from, enum job_state to);
 bool job_holds_slot(const struct job *job);
 /* I2: it belongs into the ring: QUEUED, CONNECTING or AWAITING. */
 bool job_belongs_in_ring(const struct job *job);
+/*
+ * Its own runner is being loaded by us from now on, or no longer (PRODUCT 3.2, 3.6): the deadline
+ * stands still in between, and record.load_wait_us grows. Both may be told when it is so already.
+ */
+void job_load_begun(struct job *job, int64_t now_us);
+void job_load_ended(struct job *job, int64_t now_us);
+/* It goes back to the queue: its bound goes on with what is left of it. `timeout_us` 0: none. */
+void job_queue_again(struct job *job, int64_t now_us, int64_t timeout_us);
 /* READING only: it proved to be a pass (a mere unload): received is taken back. The job must not be
  * used afterwards but to finish it. */
 void job_leave_as_pass(struct job *job);

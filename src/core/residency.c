@@ -27,8 +27,12 @@ struct residency {
 	struct resident *residents;
 	size_t count;
 	size_t capacity;
-	int64_t taken_us;	 /* of the last snapshot; 0: none */
-	struct resident *coming; /* between begin and end */
+	uint64_t version;
+	uint64_t snapshot_version; /* of the last snapshot */
+	int64_t taken_us;	   /* of the last snapshot; 0: none */
+	int64_t asked_us;	   /* of the last snapshot; 0: none */
+	int64_t coming_asked_us;   /* 0: not told */
+	struct resident *coming;   /* between begin and end */
 	size_t coming_count;
 	size_t coming_capacity;
 	struct load *loads; /* one for each model that was ever loaded by a job */
@@ -123,6 +127,30 @@ void residency_end(struct residency *residency, int64_t now_us)
 	residency->coming_count = 0;
 	residency->coming_capacity = 0;
 	residency->taken_us = now_us;
+	residency->asked_us = residency->coming_asked_us ? residency->coming_asked_us : now_us;
+	residency->coming_asked_us = 0;
+	residency->version++;
+	residency->snapshot_version = residency->version;
+}
+
+bool residency_is_snapshot(const struct residency *residency)
+{
+	return residency->taken_us && residency->version == residency->snapshot_version;
+}
+
+void residency_asked(struct residency *residency, int64_t asked_us)
+{
+	residency->coming_asked_us = asked_us;
+}
+
+int64_t residency_asked_us(const struct residency *residency)
+{
+	return residency->taken_us ? residency->asked_us : 0;
+}
+
+uint64_t residency_version(const struct residency *residency)
+{
+	return residency->version;
 }
 
 static struct load *find_load(struct residency *residency, const char *name)
@@ -154,6 +182,7 @@ bool residency_note_load(
 void residency_forget(struct residency *residency)
 {
 	residency_begin(residency);
+	residency->coming_asked_us = 0;
 	residency_end(residency, 0);
 }
 
@@ -176,6 +205,7 @@ void residency_note_used(struct residency *residency, const char *model)
 	/* Without a snapshot one model is no picture of what is loaded: the next /api/ps tells. */
 	if (!residency->taken_us || find(residency, model))
 		return;
+	residency->version++;
 	residency_canonical(model, canonical, sizeof(canonical));
 	append(&residency->residents, &residency->count, &residency->capacity,
 		(struct resident){mem_strdup(canonical), -1, -1, -1});
@@ -187,6 +217,7 @@ void residency_note_unloaded(struct residency *residency, const char *model)
 
 	if (!resident)
 		return;
+	residency->version++;
 	free(resident->name);
 	*resident = residency->residents[--residency->count];
 }

@@ -35,6 +35,15 @@ void residency_begin(struct residency *residency);
 void residency_add(struct residency *residency, const char *name, int64_t size, int64_t size_vram,
 	int64_t context_length);
 void residency_end(struct residency *residency, int64_t now_us);
+/* The snapshot that is being added was asked for at `asked_us`: what happened later is not in it.
+ * Told before residency_end(), else the moment of the answer counts. */
+void residency_asked(struct residency *residency, int64_t asked_us);
+/* When the last snapshot was asked for; 0: nothing is known. */
+int64_t residency_asked_us(const struct residency *residency);
+/* It is what Ollama said last, without what our own traffic told since. */
+bool residency_is_snapshot(const struct residency *residency);
+/* Grows whenever something of this may have changed. */
+uint64_t residency_version(const struct residency *residency);
 /*
  * A job that was sent at `sent_us` waited for a load that was over at `loaded_us`. true: a load
  * that no other job has told of; false: it was sent before a load ended that is known already, so

@@ -1,26 +1,50 @@
 #include "core/scheduler.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "config/settings.h"
 #include "core/job.h"
 #include "core/ring.h"
+#include "core/turns.h"
 
 /* Weight of a new sample in the mean time that a slot is held: the last ten or so jobs count. */
 #define SERVICE_WEIGHT 0.2
+/* A load that ended without an answer may be what kills Ollama: tried twice, as a job is (PRODUCT
+ * 3.11). */
+enum { BROKEN_LOADS_MOST = 2 };
 
 struct scheduler {
 	double service_us; /* 0: none yet */
+	struct turns *turns;
+	int64_t told; /* explain: places in order of arrival that were told */
 };
+
+static const char *const turn_state_names[] = {
+#define X(symbol, name) name,
+	TURN_STATES(X)
+#undef X
+};
+
+const char *turn_state_name(enum turn_state state)
+{
+	return turn_state_names[state];
+}
 
 struct scheduler *scheduler_create(void)
 {
-	return mem_zalloc(sizeof(struct scheduler));
+	struct scheduler *scheduler = mem_zalloc(sizeof(*scheduler));
+
+	scheduler->turns = turns_create();
+	return scheduler;
 }
 
 void scheduler_destroy(struct scheduler *scheduler)
 {
+	if (!scheduler)
+		return;
+	turns_destroy(scheduler->turns);
 	free(scheduler);
 }
 
@@ -32,14 +56,11 @@ uint64_t scheduler_free_slots(
 	return in_progress < most ? most - in_progress : 0;
 }
 
-struct scheduler_answer scheduler_next(
-	struct scheduler *scheduler, const struct scheduler_view *view)
+struct scheduler_answer scheduler_first(const struct scheduler_view *view)
 {
 	struct scheduler_answer nothing = {.verdict = SCHEDULER_NOTHING};
 
-	if (view->paused || !view->upstream_usable)
-		return nothing;
-	if (scheduler_free_slots(scheduler, view->settings, view->in_progress) == 0)
+	if (scheduler_free_slots(NULL, view->settings, view->in_progress) == 0)
 		return nothing;
 	for (size_t i = 0; i < ring_count(view->ring); i++) {
 		struct job *job = ring_at(view->ring, i);
@@ -54,6 +75,34 @@ struct scheduler_answer scheduler_next(
 	return nothing;
 }
 
+void scheduler_enter(struct scheduler *scheduler, const struct settings *settings, struct job *job,
+	const struct peek_result *seen, int64_t now_us)
+{
+	if (settings->scheduler == SCHEDULER_TURNS)
+		turns_enter(scheduler->turns, job, seen, now_us);
+}
+
+struct scheduler_answer scheduler_next(
+	struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	if (view->settings->scheduler == SCHEDULER_TURNS)
+		return turns_next(scheduler->turns, view);
+	if (view->paused || !view->upstream_usable)
+		return (struct scheduler_answer){.verdict = SCHEDULER_NOTHING};
+	return scheduler_first(view);
+}
+
+void scheduler_sent(struct scheduler *scheduler, struct job *job)
+{
+	turns_sent(scheduler->turns, job);
+}
+
+void scheduler_released(
+	struct scheduler *scheduler, struct job *job, int64_t held_us, int64_t now_us)
+{
+	turns_released(scheduler->turns, job, held_us, now_us);
+}
+
 void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, int64_t held_us)
 {
 	double sample = (double)held_us;
@@ -62,9 +111,89 @@ void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, in
 		scheduler->service_us = sample;
 	else
 		scheduler->service_us += SERVICE_WEIGHT * (sample - scheduler->service_us);
+	if (job->runner)
+		turns_note_service(scheduler->turns, job->runner, held_us);
 }
 
 int64_t scheduler_service_us(const struct scheduler *scheduler)
 {
 	return (int64_t)scheduler->service_us;
+}
+
+void scheduler_looked(struct scheduler *scheduler, enum runner_kind kind, int64_t now_us)
+{
+	turns_looked(scheduler->turns, kind, now_us);
+}
+
+void scheduler_unloaded(struct scheduler *scheduler, int64_t now_us)
+{
+	turns_unloaded(scheduler->turns, now_us);
+}
+
+void scheduler_loaded(
+	struct scheduler *scheduler, int64_t took_us, int64_t loaded_us, int64_t now_us)
+{
+	turns_loaded(scheduler->turns, took_us, loaded_us, now_us);
+}
+
+bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_t now_us)
+{
+	struct runner *runner = turns_loading(scheduler->turns);
+	bool is_final;
+
+	runner->broken_loads++;
+	is_final = is_answered || runner->broken_loads >= BROKEN_LOADS_MOST;
+	if (is_final)
+		runner->broken_loads = 0;
+	turns_load_failed(scheduler->turns, now_us);
+	return is_final;
+}
+
+bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job)
+{
+	return job->runner && job->runner == turns_loading(scheduler->turns);
+}
+
+bool scheduler_runs_elsewhere(const struct job *job)
+{
+	return job->runner && job->runner->kind == RUNNER_NOT_LOCAL;
+}
+
+void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *view,
+	struct scheduler_report *ret_report)
+{
+	scheduler->told = 0;
+	if (view->settings->scheduler == SCHEDULER_TURNS)
+		turns_report(scheduler->turns, view, ret_report);
+	else
+		*ret_report = (struct scheduler_report){.has_turns = false};
+}
+
+/* What holds everybody; NULL: nothing does. */
+static const char *gate(const struct scheduler_view *view)
+{
+	if (view->paused)
+		return "paused by an operator";
+	return view->upstream_usable ? NULL : "Ollama does not answer";
+}
+
+int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
+	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES])
+{
+	int64_t place = ++scheduler->told;
+	const char *held_by = gate(view);
+
+	if (view->settings->scheduler == SCHEDULER_TURNS)
+		place = turns_explain(scheduler->turns, view, job, ret_reason);
+	else
+		snprintf(ret_reason, SCHEDULER_REASON_BYTES,
+			"waits for a free slot, %lld before this one", (long long)place - 1);
+	if (held_by)
+		snprintf(ret_reason, SCHEDULER_REASON_BYTES, "%s", held_by);
+	return place;
+}
+
+const struct runners *scheduler_runners(const struct scheduler *scheduler)
+{
+	return turns_runners(scheduler->turns);
 }

@@ -1,13 +1,16 @@
 /*
  * Which job next, and may it go now? (PRODUCT 3.3.) Asked once in each turn's tail by proxy.c until
- * it answers "nothing". No clock, no sockets: time, gates and residency are handed in. Today's rule
- * is FIFO with a fixed number of slots.
+ * it answers "nothing". No clock, no sockets: time, gates and residency are handed in. Two
+ * rules, chosen by the setting `scheduler`: FIFO, and turns (core/turns.h), each with a fixed
+ * number of slots.
  */
 #ifndef SO_CORE_SCHEDULER_H
 #define SO_CORE_SCHEDULER_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "core/runner.h"
 
 struct job;
 struct residency;
@@ -28,18 +31,86 @@ struct scheduler_view {
 enum scheduler_verdict {
 	SCHEDULER_NOTHING,  /* ask again at the next event, or at look_again_us */
 	SCHEDULER_DISPATCH, /* send `job` now */
+	/* turns only; the caller begins it and tells the result, other verdicts go on meanwhile */
+	SCHEDULER_LOOK,	  /* ask Ollama about `runner`'s model; then scheduler_looked() */
+	SCHEDULER_UNLOAD, /* unload `runner`; then scheduler_unloaded() */
+	SCHEDULER_LOAD,	  /* load `runner`; then scheduler_loaded() or _load_failed() */
 };
 
 struct scheduler_answer {
 	enum scheduler_verdict verdict;
 	struct job *job;
+	struct runner *runner;
 	int64_t look_again_us; /* 0: only events matter */
 };
 
+#define TURN_STATES(X)                                                            \
+	X(SERVING, "serving")	  /* the loaded ones */                           \
+	X(HOLDING, "holding")	  /* an idle one, for a client that comes back */ \
+	X(DRAINING, "draining")	  /* one gives way: what runs on it ends */       \
+	X(UNLOADING, "unloading") /* we asked Ollama to */                        \
+	X(LOADING, "loading")
+
+enum turn_state {
+#define X(symbol, name) TURN_##symbol,
+	TURN_STATES(X)
+#undef X
+};
+const char *turn_state_name(enum turn_state state);
+
+/* For people: what the turn is doing. Texts are valid until the scheduler is used again. */
+struct scheduler_report {
+	bool has_turns;
+	enum turn_state state;
+	const char *runner; /* that is served, drained, unloaded or loaded; NULL: none */
+	const char *next;   /* NULL: nobody waits for a turn */
+	int64_t since_us;   /* of the state */
+	uint64_t served;    /* in the turn of `runner` */
+	uint64_t left;	    /* jobs that wait for it */
+};
+
+enum { SCHEDULER_REASON_BYTES = 320 };
+
 struct scheduler *scheduler_create(void);
 void scheduler_destroy(struct scheduler *scheduler);
+/* A job with its body is about to enter the queue (state, counters and place are the caller's).
+ * `seen` tells its runner options. */
+void scheduler_enter(struct scheduler *scheduler, const struct settings *settings, struct job *job,
+	const struct peek_result *seen, int64_t now_us);
 struct scheduler_answer scheduler_next(
 	struct scheduler *scheduler, const struct scheduler_view *view);
+/* The oldest waiting job that may go, if a slot is free: FIFO's rule. Looks at no gate. */
+struct scheduler_answer scheduler_first(const struct scheduler_view *view);
+/* The job that was answered is sent now. */
+void scheduler_sent(struct scheduler *scheduler, struct job *job);
+/* It holds its slot no longer, however it ended; before its state changes. */
+void scheduler_released(
+	struct scheduler *scheduler, struct job *job, int64_t held_us, int64_t now_us);
+
+/* The results of verdicts. RUNNER_UNKNOWN: it could not be asked, and is asked again. */
+void scheduler_looked(struct scheduler *scheduler, enum runner_kind kind, int64_t now_us);
+void scheduler_unloaded(struct scheduler *scheduler, int64_t now_us);
+/* It was up at `loaded_us`, `took_us` after it was asked for. */
+void scheduler_loaded(
+	struct scheduler *scheduler, int64_t took_us, int64_t loaded_us, int64_t now_us);
+/* It is not up. `is_answered`: Ollama said no, or nothing in time. true: its waiting jobs are to be
+ * failed; false: Ollama was gone, the load is tried again when it is back. */
+bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_t now_us);
+/* The job's own runner is being loaded now. */
+bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job);
+
+/* Ollama said that the job's model is not there or runs elsewhere. */
+bool scheduler_runs_elsewhere(const struct job *job);
+
+/* For people. */
+void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *view,
+	struct scheduler_report *ret_report);
+/* Why a waiting job waits, in words; its place among those that wait, 1 being next. After
+ * scheduler_report(). */
+int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
+	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
+/* All keys, empty without turns. */
+const struct runners *scheduler_runners(const struct scheduler *scheduler);
 /* A job that Ollama had begun to answer holds its slot no longer; `held_us` since its dispatch.
  * Refused and broken sendings say nothing of how long a job takes and are not told. */
 void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, int64_t held_us);

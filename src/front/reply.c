@@ -253,7 +253,7 @@ int64_t reply_error(struct client *client, const struct reply_error *error)
 	struct fields fields = {0};
 	struct json_writer *writer = json_writer_create();
 	struct error_words words = {
-		.status = outcome_status(error->outcome),
+		.status = error->status ? error->status : outcome_status(error->outcome),
 		.text = error->text ? error->text : outcome_text(error->outcome),
 		.code = outcome_word(error->outcome),
 		.param = error->param,

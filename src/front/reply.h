@@ -42,6 +42,7 @@ void reply_cut(struct client *client, const char *last_words);
 
 struct reply_error {
 	enum outcome outcome;
+	int status; /* an error of Ollama itself; 0: the outcome's */
 	enum api_family family;
 	const char *text;	/* NULL: outcome_text() */
 	const char *request_id; /* NULL: none */

@@ -41,3 +41,9 @@ void stats_add(struct stats *stats, const struct record *record)
 			histogram_add(&stats->load_us, record->load_duration / NS_PER_US);
 	}
 }
+
+void stats_add_load(struct stats *stats, int64_t took_us)
+{
+	stats->model_loads++;
+	histogram_add(&stats->load_us, took_us);
+}

@@ -20,11 +20,13 @@ struct stats {
 	struct histogram load_us; /* of these loads, where the answer told it */
 	uint64_t warm;		  /* of jobs that ended in success, as cold */
 	uint64_t cold;
-	/* record.is_load: loads that jobs waited for, one that several shared once */
+	/* our own, and record.is_load: loads that jobs waited for, one that several shared once */
 	uint64_t model_loads;
 };
 
 /* A zeroed struct is empty. */
 void stats_add(struct stats *stats, const struct record *record);
+/* A load of our own (PRODUCT 3.6), which took so long. */
+void stats_add_load(struct stats *stats, int64_t took_us);
 
 #endif

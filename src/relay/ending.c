@@ -70,6 +70,11 @@ static void note_warmth(struct relay_job *carried)
 
 	if (!record->first_byte_us || !carried->status || carried->status >= STATUS_CLIENT_ERROR)
 		return;
+	/* Our own load was counted when it was over. */
+	if (record->load_wait_us >= 0) {
+		record->warm = KNOWN_FALSE;
+		return;
+	}
 	record->warm =
 		residency_judge(record->load_duration, record->request_bytes, carried->listed);
 	if (record->warm != KNOWN_FALSE || !record->model)
@@ -90,9 +95,13 @@ static void finish(struct relay_job *carried, enum outcome outcome)
 
 	if (job->in_ring)
 		ring_remove(relay->parts.ring, job);
-	if (job_holds_slot(job) && job->state == JOB_STREAMING)
+	if (job->state == JOB_STREAMING)
 		scheduler_slot_freed(
 			relay->parts.scheduler, job, now_us - job->record.dispatched_us);
+	if (job_holds_slot(job))
+		scheduler_released(
+			relay->parts.scheduler, job, now_us - job->record.dispatched_us, now_us);
+	job_load_ended(job, now_us);
 	if (job->state == JOB_QUEUED)
 		job->record.queue_wait_us += now_us - job->queued_since_us;
 	relay_forget_body(carried);
@@ -109,7 +118,8 @@ static void finish(struct relay_job *carried, enum outcome outcome)
 	graveyard_add(relay->parts.graveyard, carried, relay_destroy_carried);
 }
 
-static void answer_error(struct relay_job *carried, enum outcome outcome, const char *text)
+static void answer_error(
+	struct relay_job *carried, enum outcome outcome, int status, const char *text)
 {
 	struct record *record = &carried->job.record;
 	struct admission admission = relay_admission(carried->relay, carried->settings);
@@ -117,6 +127,7 @@ static void answer_error(struct relay_job *carried, enum outcome outcome, const 
 	enum outcome shown = outcome == OUTCOME_SHUTTING_DOWN_CUT ? OUTCOME_SHUTTING_DOWN : outcome;
 	struct reply_error error = {
 		.outcome = shown,
+		.status = status,
 		.family = record->family,
 		.text = text,
 		.request_id = record->request_id,
@@ -127,10 +138,16 @@ static void answer_error(struct relay_job *carried, enum outcome outcome, const 
 		error.retry_after = admission_retry_after(
 			&admission, scheduler_service_us(carried->relay->parts.scheduler));
 	record->response_bytes = reply_error(carried->client, &error);
-	record->http_status = outcome_status(shown);
+	record->http_status = status ? status : outcome_status(shown);
 }
 
 void relay_fail(struct relay_job *carried, enum outcome outcome, const char *text)
+{
+	relay_fail_status(carried, outcome, 0, text);
+}
+
+void relay_fail_status(
+	struct relay_job *carried, enum outcome outcome, int status, const char *text)
 {
 	struct client *client = carried->client;
 	char *words = text ? mem_strdup(text)
@@ -145,7 +162,7 @@ void relay_fail(struct relay_job *carried, enum outcome outcome, const char *tex
 		switch (carried->job.reply) {
 		case REPLY_NONE:
 		case REPLY_INTERIM:
-			answer_error(carried, outcome, words);
+			answer_error(carried, outcome, status, words);
 			client_release(client);
 			break;
 		case REPLY_COMMITTED:

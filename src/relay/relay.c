@@ -109,6 +109,54 @@ void relay_stop(struct relay *relay)
 	}
 }
 
+static bool waits_for(const struct job *job, const struct runner *runner)
+{
+	return job->state == JOB_QUEUED && job->runner == runner;
+}
+
+void relay_load_begun(struct relay *relay, const struct runner *runner)
+{
+	struct list *node;
+
+	LIST_EACH(&relay->jobs, node)
+	{
+		struct job *job = CONTAINER_OF(node, struct job, link);
+
+		if (waits_for(job, runner))
+			job_load_begun(job, ticker_now_us());
+	}
+}
+
+void relay_load_ended(struct relay *relay, const struct runner *runner)
+{
+	struct list *node;
+
+	LIST_EACH(&relay->jobs, node)
+	{
+		struct job *job = CONTAINER_OF(node, struct job, link);
+
+		if (!waits_for(job, runner))
+			continue;
+		job_load_ended(job, ticker_now_us());
+		relay_arm(relay_job_of(job));
+	}
+}
+
+void relay_load_failed(struct relay *relay, const struct runner *runner, enum outcome outcome,
+	int status, const char *text)
+{
+	struct list *node;
+	struct list *following;
+
+	LIST_EACH_SAFE(&relay->jobs, node, following)
+	{
+		struct job *job = CONTAINER_OF(node, struct job, link);
+
+		if (waits_for(job, runner))
+			relay_fail_status(relay_job_of(job), outcome, status, text);
+	}
+}
+
 void relay_set_state(struct relay_job *carried, enum job_state state)
 {
 	job_set_state(&carried->job, state);
@@ -132,7 +180,7 @@ static int64_t limit_of(const struct relay_job *carried)
 
 	switch (carried->job.state) {
 	case JOB_QUEUED:
-		return carried->job.deadline_us;
+		return carried->job.load_since_us ? 0 : carried->job.deadline_us;
 	case JOB_CONNECTING:
 		limit_ms = settings->upstream_connect_timeout_ms;
 		break;
@@ -253,13 +301,10 @@ static void enter_queue(struct relay_job *carried)
 	int64_t now_us = ticker_now_us();
 	int64_t timeout_ms = carried->settings->default_timeout_ms;
 	bool is_unload = is_mere_unload(carried, seen);
-	bool is_valid = seen->valid;
 
 	job->record.body_complete_us = now_us;
 	note_peek(carried, seen);
-	peek_destroy(carried->peek);
-	carried->peek = NULL;
-	if (!pass_model(carried, is_valid))
+	if (!pass_model(carried, seen->valid))
 		return;
 	if (is_unload) {
 		become_pass(carried);
@@ -271,8 +316,13 @@ static void enter_queue(struct relay_job *carried)
 		relay_fail(carried, refusal, NULL);
 		return;
 	}
+	scheduler_enter(relay->parts.scheduler, carried->settings, job, seen, now_us);
+	peek_destroy(carried->peek);
+	carried->peek = NULL;
 	job->queued_since_us = now_us;
 	job->deadline_us = timeout_ms > 0 ? now_us + timeout_ms * US_PER_MS : 0;
+	if (scheduler_is_loading(relay->parts.scheduler, job))
+		job_load_begun(job, now_us);
 	relay_set_state(carried, JOB_QUEUED);
 	relay_arm(carried);
 }

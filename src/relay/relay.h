@@ -26,6 +26,7 @@ struct relay;
 struct residency;
 struct ring;
 struct route;
+struct runner;
 struct scheduler;
 struct settings;
 
@@ -59,6 +60,13 @@ void relay_refuse(struct relay *relay, struct client *client, const struct route
 	const struct access_verdict *verdict);
 /* The scheduler's word: QUEUED → CONNECTING. May mark changed again (refused at once). */
 void relay_dispatch(struct relay *relay, struct job *job);
+/* The runner is being loaded by us: its waiting jobs' deadlines stand still, until it has ended. */
+void relay_load_begun(struct relay *relay, const struct runner *runner);
+void relay_load_ended(struct relay *relay, const struct runner *runner);
+/* And it did not come up: its waiting jobs end with this. `status` of Ollama's own error, 0: none;
+ * `text` NULL: the outcome's. */
+void relay_load_failed(struct relay *relay, const struct runner *runner, enum outcome outcome,
+	int status, const char *text);
 /* From now on new jobs are refused with SHUTTING_DOWN. */
 void relay_drain(struct relay *relay);
 /* drain_timeout is over: waiting jobs get 503, running ones are cut. */

@@ -76,6 +76,9 @@ int64_t relay_idle_limit(const struct relay_job *carried);
  * not be used afterwards.
  */
 void relay_fail(struct relay_job *carried, enum outcome outcome, const char *text);
+/* The same with the status of an error of Ollama's own, for a job that was not answered yet. */
+void relay_fail_status(
+	struct relay_job *carried, enum outcome outcome, int status, const char *text);
 /* The good ending: the client has the whole answer. */
 void relay_complete(struct relay_job *carried);
 /* Lets go of the kept body: after the response head it is not needed again. */

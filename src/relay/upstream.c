@@ -43,11 +43,12 @@ static void requeue(struct relay_job *carried)
 {
 	struct job *job = &carried->job;
 	int64_t now_us = ticker_now_us();
-	int64_t timeout_us = carried->settings->default_timeout_ms * US_PER_MS;
 
-	job->queued_since_us = now_us;
-	if (timeout_us > 0)
-		job->deadline_us = now_us + timeout_us - job->record.queue_wait_us;
+	scheduler_released(
+		carried->relay->parts.scheduler, job, now_us - job->record.dispatched_us, now_us);
+	job_queue_again(job, now_us, carried->settings->default_timeout_ms * US_PER_MS);
+	if (scheduler_is_loading(carried->relay->parts.scheduler, job))
+		job_load_begun(job, now_us);
 	relay_set_state(carried, JOB_QUEUED);
 	relay_arm(carried);
 }
@@ -107,7 +108,8 @@ static void on_head(void *arg, const struct exchange_head *head)
 	relay_forget_body(carried);
 	relay_set_state(carried, JOB_STREAMING);
 	carried->status = head->status;
-	if (head->status < STATUS_CLIENT_ERROR && record->model)
+	if (head->status < STATUS_CLIENT_ERROR && record->model &&
+		!scheduler_runs_elsewhere(&carried->job))
 		residency_note_used(carried->relay->parts.residency, record->model);
 	begin_tap(carried, head);
 	forward_response(&forward, head->fields, record, carried->listed);
@@ -154,12 +156,15 @@ void relay_client_has_room(struct relay_job *carried)
 static void on_end(void *arg, enum exchange_end end)
 {
 	struct relay_job *carried = arg;
+	struct scheduler *scheduler = carried->relay->parts.scheduler;
+	int64_t now_us = ticker_now_us();
+	int64_t held_us = now_us - carried->job.record.dispatched_us;
 
 	carried->exchange = NULL;
 	switch (end) {
 	case EXCHANGE_COMPLETE:
-		scheduler_slot_freed(carried->relay->parts.scheduler, &carried->job,
-			ticker_now_us() - carried->job.record.dispatched_us);
+		scheduler_slot_freed(scheduler, &carried->job, held_us);
+		scheduler_released(scheduler, &carried->job, held_us, now_us);
 		reply_end(carried->client);
 		carried->job.reply = REPLY_ENDED;
 		relay_set_state(carried, JOB_FLUSHING);
@@ -209,9 +214,13 @@ void relay_dispatch(struct relay *relay, struct job *job)
 	job->record.queue_wait_us += now_us - job->queued_since_us;
 	job->record.dispatched_us = now_us;
 	job->record.attempts++;
+	scheduler_sent(relay->parts.scheduler, job);
 	carried->listed = job->record.model
 				  ? residency_has(relay->parts.residency, job->record.model, now_us)
 				  : KNOWN_NOT;
+	/* It waited for a load of ours: cold, though the model is up now (PRODUCT 4.1). */
+	if (job->record.load_wait_us >= 0)
+		carried->listed = KNOWN_FALSE;
 	relay_set_state(carried, JOB_CONNECTING);
 	forward_request(&forward, carried->client, &job->record, false);
 	carried->exchange = exchange_start(relay->parts.pool, &request, &events, carried);
@@ -272,7 +281,8 @@ void relay_upstream_timeout(struct relay_job *carried)
 
 	switch (job->state) {
 	case JOB_QUEUED:
-		if (job->deadline_us && job->deadline_us <= ticker_now_us()) {
+		if (job->deadline_us && !job->load_since_us &&
+			job->deadline_us <= ticker_now_us()) {
 			expire(carried);
 			return;
 		}

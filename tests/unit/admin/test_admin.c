@@ -71,6 +71,7 @@ struct fixture {
 	struct json_writer *writer;
 	struct ring *ring;
 	struct residency *residency;
+	struct scheduler *scheduler;
 };
 
 static int set_up(void **state)
@@ -83,6 +84,7 @@ static int set_up(void **state)
 	fixture->settings.default_timeout_ms = 60500;
 	fixture->ring = ring_create(PLACES);
 	fixture->residency = residency_create();
+	fixture->scheduler = scheduler_create();
 	fixture->writer = json_writer_create();
 	fixture->view = (struct admin_view){
 		.settings = &fixture->settings,
@@ -92,6 +94,12 @@ static int set_up(void **state)
 		.ring = fixture->ring,
 		.living_jobs = &fixture->living,
 		.residency = fixture->residency,
+		.scheduler = fixture->scheduler,
+		.turns = {.now_us = NOW_US,
+			.upstream_usable = true,
+			.residency = fixture->residency,
+			.ring = fixture->ring,
+			.settings = &fixture->settings},
 		.upstream = {.url = "http://127.0.0.1:11434",
 			.state = "up",
 			.is_up = true,
@@ -114,6 +122,7 @@ static int tear_down(void **state)
 	}
 	ring_destroy(fixture->ring);
 	residency_destroy(fixture->residency);
+	scheduler_destroy(fixture->scheduler);
 	json_writer_destroy(fixture->writer);
 	free(fixture);
 	free(answered_json);
@@ -309,9 +318,57 @@ static void test_stats_show_what_is_loaded(void **state)
 	json = write_with(fixture, admin_write_stats);
 	assert_non_null(strstr(json,
 		"\"runners\":[{\"name\":\"qwen2.5vl:7b\",\"size_vram\":6000,\"vram_share\":0.750,"
-		"\"context_length\":4096},{\"name\":\"llama3:latest\",\"size_vram\":null,"
-		"\"vram_share\":null,\"context_length\":null}]"));
+		"\"context_length\":4096,\"waiting\":null,\"running\":null},"
+		"{\"name\":\"llama3:latest\",\"size_vram\":null,\"vram_share\":null,"
+		"\"context_length\":null,\"waiting\":null,\"running\":null}]"));
+	assert_non_null(strstr(json, "\"turn\":null,"));
 	schema_check("stats", json);
+}
+
+/* A job of `model` waits, and Ollama was asked about it. */
+static void enter(struct fixture *fixture, struct job *job, const char *model)
+{
+	job->record.model = mem_strdup(model);
+	job->record.body_complete_us = NOW_US - S;
+	scheduler_enter(fixture->scheduler, &fixture->settings, job, NULL, NOW_US - S);
+	assert_true(ring_put(fixture->ring, job));
+	job_set_state(job, JOB_QUEUED);
+	while (scheduler_next(fixture->scheduler, &fixture->view.turns).verdict == SCHEDULER_LOOK)
+		scheduler_looked(fixture->scheduler, RUNNER_GENERATES, NOW_US);
+}
+
+static void test_turns_are_told_in_stats_and_reasons(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *json;
+
+	fixture->settings.scheduler = SCHEDULER_TURNS;
+	residency_begin(fixture->residency);
+	residency_add(fixture->residency, "llama3", 8000, 8000, 4096);
+	residency_end(fixture->residency, NOW_US);
+	enter(fixture, add_job(fixture, "one", 2, JOB_READING), "llama3");
+	enter(fixture, add_job(fixture, "two", 2, JOB_READING), "qwen:7b");
+	enter(fixture, add_job(fixture, "three", 2, JOB_READING), "LLAMA3:latest");
+	json = write_with(fixture, admin_write_stats);
+	schema_check("stats", json);
+	assert_non_null(strstr(json, "\"turn\":{\"state\":\"serving\",\"runner\":\"llama3:latest\","
+				     "\"next\":\"qwen:7b\","));
+	assert_non_null(strstr(json, "\"left\":2,"));
+	assert_non_null(strstr(json, "\"context_length\":4096,\"waiting\":2,\"running\":0}"));
+	json = write_with(fixture, admin_write_requests);
+	schema_check("requests", json);
+	assert_non_null(
+		strstr(json, "\"place\":1,\"reason\":\"llama3:latest is being served, 0 before "
+			     "this one\""));
+	assert_non_null(
+		strstr(json, "\"place\":3,\"reason\":\"llama3:latest is being served, 2 left; "
+			     "qwen:7b next\""));
+	assert_non_null(
+		strstr(json, "\"place\":2,\"reason\":\"llama3:latest is being served, 1 before "
+			     "this one\""));
+	fixture->view.turns.paused = true;
+	json = write_with(fixture, admin_write_requests);
+	assert_non_null(strstr(json, "\"reason\":\"paused by an operator\""));
 }
 
 static void test_no_requests(void **state)
@@ -345,9 +402,11 @@ static void test_each_state_is_shown_and_the_waiting_have_places(void **state)
 	assert_non_null(strstr(json,
 		"{\"id\":\"e\",\"project\":\"Docling_Machine\",\"class\":null,"
 		"\"model\":\"qwen2.5vl:7b\",\"operation\":\"chat\",\"state\":\"flushing\","
-		"\"age_ms\":3000.000,\"wait_ms\":500.000,\"place\":null,\"tokens\":100,"
+		"\"age_ms\":3000.000,\"wait_ms\":500.000,\"place\":null,\"reason\":null,\"tokens\":"
+		"100,"
 		"\"tokens_per_s\":50.0},{\"id\":\"second\","));
 	assert_non_null(strstr(json, "\"age_ms\":7000.000,\"wait_ms\":6000.000,\"place\":1,"
+				     "\"reason\":\"waits for a free slot, 0 before this one\","
 				     "\"tokens\":null,\"tokens_per_s\":null},{\"id\":\"third\","));
 	assert_non_null(strstr(json, "\"wait_ms\":5000.000,\"place\":2,"));
 	assert_non_null(
@@ -472,6 +531,7 @@ int main(void)
 		WITH_VIEW(test_stats_count_each_end),
 		WITH_VIEW(test_stats_show_what_is_loaded),
 		WITH_VIEW(test_no_requests),
+		WITH_VIEW(test_turns_are_told_in_stats_and_reasons),
 		WITH_VIEW(test_each_state_is_shown_and_the_waiting_have_places),
 		WITH_VIEW(test_a_job_that_waits_again_has_both_waits),
 		WITH_VIEW(test_each_endpoint_is_answered),

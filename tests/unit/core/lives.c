@@ -28,6 +28,7 @@ struct world *world_create(const struct settings *settings, enum fault fault, st
 	world->admission.tally = &world->tally;
 	world->now_us = 1;
 	world->upstream_usable = true;
+	world->box.capacity = settings->max_concurrent_limit % 3 ? 1 : 2;
 	world->held_least_us = INT64_MAX;
 	world->fault = fault;
 	for (size_t i = LIVES_AT_ONCE; i > 0; i--)
@@ -79,7 +80,7 @@ int64_t carried_limit_us(const struct world *world, const struct carried *carrie
 
 	switch (carried->expected) {
 	case JOB_QUEUED:
-		return carried->job.deadline_us;
+		return carried->job.load_since_us ? 0 : carried->job.deadline_us;
 	case JOB_CONNECTING:
 		limit_ms = settings->upstream_connect_timeout_ms;
 		break;
@@ -135,6 +136,13 @@ void carried_free_slot(struct world *world, const struct carried *carried)
 		world->held_most_us = held_us;
 }
 
+void carried_release(struct world *world, struct carried *carried)
+{
+	if (job_holds_slot(&carried->job))
+		scheduler_released(world->scheduler, &carried->job,
+			world->now_us - carried->job.record.dispatched_us, world->now_us);
+}
+
 /* The last steps of every end. */
 void carried_end(struct world *world, struct carried *carried, enum outcome outcome)
 {
@@ -145,6 +153,8 @@ void carried_end(struct world *world, struct carried *carried, enum outcome outc
 		ring_remove(world->ring, job);
 	if (before == JOB_STREAMING)
 		carried_free_slot(world, carried);
+	carried_release(world, carried);
+	job_load_ended(job, world->now_us);
 	if (before == JOB_QUEUED)
 		job->record.queue_wait_us += world->now_us - job->queued_since_us;
 	if (!(world->fault == FAULT_BODY_KEPT && outcome == OUTCOME_CLIENT_GONE))
@@ -186,11 +196,12 @@ void carried_requeue(struct world *world, struct carried *carried)
 	struct job *job = &carried->job;
 	int64_t timeout_us = world->settings.default_timeout_ms * US_PER_MS;
 
-	job->queued_since_us = world->now_us;
-	if (timeout_us > 0)
-		job->deadline_us =
-			world->now_us + timeout_us -
-			(world->fault == FAULT_WAIT_RENEWED ? 0 : job->record.queue_wait_us);
+	carried_release(world, carried);
+	job_queue_again(job, world->now_us, timeout_us);
+	if (world->fault == FAULT_WAIT_RENEWED && timeout_us > 0)
+		job->deadline_us = world->now_us + timeout_us;
+	if (scheduler_is_loading(world->scheduler, job))
+		job_load_begun(job, world->now_us);
 	carried_set_state(world, carried, JOB_QUEUED);
 	carried_arm(world, carried);
 }
@@ -220,6 +231,12 @@ static void dispatch(struct world *world, struct carried *carried)
 	record->queue_wait_us += world->now_us - carried->job.queued_since_us;
 	record->dispatched_us = world->now_us;
 	record->attempts++;
+	scheduler_sent(world->scheduler, &carried->job);
+	world_note_sent(world, carried);
+	if (world->fault == FAULT_RUNNING_NOT_COUNTED && carried->job.groups[1]) {
+		carried->job.groups[1]->waiting--;
+		carried->job.groups[1] = NULL;
+	}
 	carried_set_state(world, carried, JOB_CONNECTING);
 	if (world->refuse_at_once) {
 		world->refuse_at_once = false;
@@ -249,6 +266,7 @@ static struct job *later_than(const struct world *world, struct job *job)
 /* The turn's tail, as proxy.c does it. */
 static void schedule(struct world *world)
 {
+	struct settings patient;
 	struct scheduler_view view = {
 		.now_us = world->now_us,
 		.paused = world->paused && world->fault != FAULT_GATE_IGNORED,
@@ -257,6 +275,15 @@ static void schedule(struct world *world)
 		.settings = &world->settings,
 	};
 
+	if (!world->upstream_usable)
+		world_loader_breaks(world);
+	if (world->fault == FAULT_OVERDUE_IGNORED) {
+		patient = world->settings;
+		patient.max_turn_wait_ms = 0;
+		view.settings = &patient;
+	}
+	if (world->fault == FAULT_SENT_TO_DRAINED && world_misled(world))
+		dispatch(world, world_misled(world));
 	if (world->fault == FAULT_SENT_LATE)
 		view.now_us = 0;
 	for (;;) {
@@ -267,8 +294,12 @@ static void schedule(struct world *world)
 		if (world->fault == FAULT_TOO_MANY && view.in_progress > 0)
 			view.in_progress--;
 		answer = scheduler_next(world->scheduler, &view);
-		if (answer.verdict != SCHEDULER_DISPATCH || world->broken)
+		if (answer.verdict == SCHEDULER_NOTHING || world->broken)
 			return;
+		if (answer.verdict != SCHEDULER_DISPATCH) {
+			world_carry_out(world, &answer);
+			continue;
+		}
 		if (world->fault == FAULT_OVERTAKEN)
 			answer.job = later_than(world, answer.job);
 		dispatch(world, carried_of(answer.job));
@@ -326,6 +357,11 @@ void world_step(struct world *world, const struct event *event)
 		schedule(world);
 		fire_timers(world);
 	}
+	if (world->fault == FAULT_RUNNER_IDLE && event->kind == EVENT_LOADER) {
+		end_turn(world);
+		world->step++;
+		return;
+	}
 	if (world->fault != FAULT_IDLE || world->in_state_count[JOB_FLUSHING] <= flushing)
 		schedule(world);
 	end_turn(world);
@@ -339,6 +375,7 @@ void world_stop(struct world *world)
 
 	world->admission.draining = true;
 	world->upstream_usable = false;
+	world_loader_breaks(world);
 	while ((carried = world_pick(world, 0, true)) != NULL)
 		carried_fail(world, carried,
 			carried->job.reply == REPLY_NONE ? OUTCOME_SHUTTING_DOWN

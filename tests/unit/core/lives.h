@@ -15,6 +15,7 @@
 #include "config/settings.h"
 #include "core/admission.h"
 #include "core/job.h"
+#include "core/scheduler.h"
 
 enum {
 	LIVES_AT_ONCE = 256, /* more than any script's limits let in */
@@ -32,6 +33,7 @@ enum {
 	X(PASS, "PASS")		/* a pass ends */                           \
 	X(SNAPSHOT, "SNAPSHOT") /* of /api/ps, or nothing is known */       \
 	X(UNLOAD, "UNLOAD")	/* a model is unloaded by a passing call */ \
+	X(LOADER, "LOADER")	/* our own request to Ollama goes on */     \
 	X(DRAIN, "DRAIN")	/* no new jobs */                           \
 	X(WAIT, "WAIT")		/* only time passes */
 
@@ -72,7 +74,13 @@ struct event {
 	X(WAIT_RENEWED, "a retry waits its whole time again", "wait")              \
 	X(SENT_FOREVER, "sent again after each end before the head", "sent again") \
 	X(BODY_KEPT, "body kept after the end", "bodies")                          \
-	X(UNLOAD_MISSED, "model listed after its unload", "residency")
+	X(UNLOAD_MISSED, "model listed after its unload", "residency")             \
+	X(SENT_TO_DRAINED, "sent to a runner that is unloaded", "1:")              \
+	X(RUNNING_NOT_COUNTED, "a running job is not its runner's", "keys")        \
+	X(UNLOAD_FORGOTTEN, "an unload is asked for while one is under way", "2:") \
+	X(CUT_TOO_EARLY, "a turn is cut at once", "4:")                            \
+	X(RUNNER_IDLE, "a loaded runner is not served", "6:")                      \
+	X(OVERDUE_IGNORED, "a turn goes on although another is overdue", "9:")
 
 enum fault {
 	FAULT_NONE,
@@ -95,6 +103,30 @@ struct carried {
 	int answers;	      /* heads and error answers sent to the client */
 	int observed;
 	unsigned model;
+	unsigned project;
+};
+
+enum { BOX_MOST = 8, KEYS_MOST = 64, PROJECTS = 3 };
+
+/* What Ollama holds, and what the conductor asked of it (scheduler = turns). */
+struct box {
+	unsigned capacity;
+	struct runner *loaded[BOX_MOST];
+	size_t count;
+	bool is_told;		 /* the last snapshot is how it is */
+	struct runner *looked;	 /* being asked about */
+	struct runner *unloaded; /* being unloaded */
+	struct runner *loading;
+	int64_t load_since_us;
+	bool evicts; /* LOADING: somebody will have to go */
+};
+
+/* The turn of a runner as the lives saw it; indexed by its id. */
+struct seen_turn {
+	bool is_resident;
+	int64_t began_us;
+	int64_t told_us; /* when core says that it began */
+	uint64_t served;
 };
 
 /* What happened in all worlds together. */
@@ -105,6 +137,12 @@ struct seen {
 	uint64_t changes[JOB_STATE_COUNT][JOB_STATE_COUNT];
 	uint64_t outcomes[OUTCOME_COUNT];
 	uint64_t passes;
+	uint64_t loads;
+	uint64_t unloads;
+	uint64_t cuts;
+	uint64_t trials;
+	uint64_t holds;
+	uint64_t overdue;
 	uint64_t retry_after_least;
 	uint64_t retry_after_most;
 };
@@ -136,6 +174,8 @@ struct world {
 	int64_t snapshot_us; /* 0: nothing is known */
 	int64_t held_least_us;
 	int64_t held_most_us;
+	struct box box;
+	struct seen_turn turns[KEYS_MOST];
 
 	struct seen *seen;
 	enum fault fault;
@@ -153,6 +193,27 @@ void world_step(struct world *world, const struct event *event);
 void world_stop(struct world *world);
 /* When the job's present state must have ended; 0: never. */
 int64_t carried_limit_us(const struct world *world, const struct carried *carried);
+
+/* lives_turns.c */
+bool world_has_turns(const struct world *world);
+/* The scheduler's verdict but DISPATCH. */
+void world_carry_out(struct world *world, const struct scheduler_answer *answer);
+/* Our own request goes on, well or not. */
+void world_loader_goes_on(struct world *world, uint32_t how);
+/* It cannot: Ollama is gone. */
+void world_loader_breaks(struct world *world);
+/* /api/ps is asked and answers. */
+void world_tell_residency(struct world *world);
+/* Somebody else, or time, unloads an idle one. */
+void world_evict(struct world *world, uint32_t which, bool is_told);
+/* Ollama was restarted. */
+void world_empty_box(struct world *world);
+/* A job is answered: its runner is there. */
+void world_note_used(struct world *world, struct runner *runner);
+struct carried *world_misled(const struct world *world);
+void check_turns(struct world *world);
+void check_turn_dispatch(struct world *world, const struct carried *carried);
+void world_note_sent(struct world *world, const struct carried *carried);
 
 /* lives_check.c; each notes in world->broken what does not hold. */
 void check_all(struct world *world);

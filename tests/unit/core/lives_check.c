@@ -1,7 +1,7 @@
 #include "core/residency.h"
 #include "core/ring.h"
 #include "core/scheduler.h"
-#include "lives.h"
+#include "lives_parts.h"
 
 enum {
 	RETRY_AFTER_LEAST_S = 1,
@@ -14,7 +14,7 @@ enum {
 static const char *const spellings[MODELS] = {
 	"Tiny:LATEST", "qwen2.5VL:7b", "hf.co/team/model:q4", "registry.ollama.ai/library/slow:1B"};
 
-static void demand(struct world *world, bool holds, const char *promise)
+void world_demand(struct world *world, bool holds, const char *promise)
 {
 	if (!holds && !world->broken)
 		world->broken = promise;
@@ -34,7 +34,9 @@ static bool is_wait_in_time(const struct world *world, const struct job *job)
 {
 	int64_t timeout_us = world->settings.default_timeout_ms * US_PER_MS;
 
-	return timeout_us <= 0 || job->record.queue_wait_us < timeout_us;
+	int64_t loads_us = job->record.load_wait_us > 0 ? job->record.load_wait_us : 0;
+
+	return timeout_us <= 0 || job->record.queue_wait_us - loads_us < timeout_us;
 }
 
 static void check_living(struct world *world, const struct carried *carried, enum job_state state)
@@ -45,27 +47,29 @@ static void check_living(struct world *world, const struct carried *carried, enu
 				 : state == JOB_FLUSHING ? REPLY_ENDED
 							 : REPLY_NONE;
 
-	demand(world, job->state == state, "I1: the state is not what job_set_state() made it");
-	demand(world, job->in_ring == is_place_state(state), "I2: in the ring or not, by state");
-	demand(world, job_belongs_in_ring(job) == is_place_state(state),
+	world_demand(
+		world, job->state == state, "I1: the state is not what job_set_state() made it");
+	world_demand(
+		world, job->in_ring == is_place_state(state), "I2: in the ring or not, by state");
+	world_demand(world, job_belongs_in_ring(job) == is_place_state(state),
 		"I2: belongs in the ring or not, by state");
-	demand(world, job_holds_slot(job) == is_slot_state(state),
+	world_demand(world, job_holds_slot(job) == is_slot_state(state),
 		"I3: holds a slot or not, by state");
 	if (limit_us) {
-		demand(world, carried->timer_due_us && carried->timer_due_us <= limit_us,
+		world_demand(world, carried->timer_due_us && carried->timer_due_us <= limit_us,
 			"I4: no timer at the nearest bound");
-		demand(world, world->now_us < limit_us, "I4: outlived its bound");
+		world_demand(world, world->now_us < limit_us, "I4: outlived its bound");
 	}
-	demand(world, carried->answers == (state == JOB_STREAMING || state == JOB_FLUSHING),
+	world_demand(world, carried->answers == (state == JOB_STREAMING || state == JOB_FLUSHING),
 		"I5: answered before its time or twice");
-	demand(world, job->reply == reply, "I5: the reply is not as far as the state says");
-	demand(world, job->record.outcome == OUTCOME_NONE && carried->observed == 0,
+	world_demand(world, job->reply == reply, "I5: the reply is not as far as the state says");
+	world_demand(world, job->record.outcome == OUTCOME_NONE && carried->observed == 0,
 		"I6: ended before its end");
-	demand(world, job->broken < SENDINGS_BROKEN_MOST,
+	world_demand(world, job->broken < SENDINGS_BROKEN_MOST,
 		"sent again: more than once after an end before the head");
-	demand(world, job->record.attempts <= job->refused + job->broken + 1,
+	world_demand(world, job->record.attempts <= job->refused + job->broken + 1,
 		"sent again: without a reason");
-	demand(world, state == JOB_READING || is_wait_in_time(world, job),
+	world_demand(world, state == JOB_READING || is_wait_in_time(world, job),
 		"wait: more than default_timeout");
 }
 
@@ -73,12 +77,12 @@ static void check_ended(struct world *world, const struct carried *carried)
 {
 	const struct job *job = &carried->job;
 
-	demand(world, job->state == JOB_DONE, "I1: ended, but the state is not DONE");
-	demand(world, !job->in_ring, "I2: ended, but in the ring");
-	demand(world, carried->answers <= 1, "I5: answered twice");
-	demand(world, job->record.outcome != OUTCOME_NONE, "I6: ended without an outcome");
-	demand(world, carried->observed == 1, "I6: observers did not run once");
-	demand(world, carried->kept_bytes == 0, "bodies: kept after the end");
+	world_demand(world, job->state == JOB_DONE, "I1: ended, but the state is not DONE");
+	world_demand(world, !job->in_ring, "I2: ended, but in the ring");
+	world_demand(world, carried->answers <= 1, "I5: answered twice");
+	world_demand(world, job->record.outcome != OUTCOME_NONE, "I6: ended without an outcome");
+	world_demand(world, carried->observed == 1, "I6: observers did not run once");
+	world_demand(world, carried->kept_bytes == 0, "bodies: kept after the end");
 }
 
 static void check_lives(struct world *world)
@@ -95,8 +99,9 @@ static void check_lives(struct world *world)
 	}
 	for (size_t i = 0; i < world->in_state_count[JOB_DONE]; i++)
 		check_ended(world, world->in_state[JOB_DONE][i]);
-	demand(world, kept_bytes == world->admission.bodies_bytes, "bodies: the sum is wrong");
-	demand(world,
+	world_demand(
+		world, kept_bytes == world->admission.bodies_bytes, "bodies: the sum is wrong");
+	world_demand(world,
 		world->settings.body_total == 0 ||
 			kept_bytes <= (uint64_t)world->settings.body_total,
 		"bodies: more than body_total");
@@ -106,11 +111,11 @@ static void check_lives(struct world *world)
 static void check_ring(struct world *world)
 {
 	const size_t *count = world->in_state_count;
-	bool must_be_busy = !world->paused && world->upstream_usable &&
+	bool must_be_busy = !world_has_turns(world) && !world->paused && world->upstream_usable &&
 			    world->tally.in_progress < (uint64_t)world->settings.max_concurrent;
 	uint64_t place_before = 0;
 
-	demand(world,
+	world_demand(world,
 		ring_count(world->ring) ==
 			count[JOB_QUEUED] + count[JOB_CONNECTING] + count[JOB_AWAITING],
 		"I2: the ring holds others than those that wait or have no head yet");
@@ -118,10 +123,10 @@ static void check_ring(struct world *world)
 		const struct job *job = ring_at(world->ring, i);
 		const struct carried *carried = CONTAINER_OF(job, struct carried, job);
 
-		demand(world, i == 0 || carried->place > place_before,
+		world_demand(world, i == 0 || carried->place > place_before,
 			"order: the ring is not in order of arrival");
 		place_before = carried->place;
-		demand(world, !must_be_busy || carried->expected != JOB_QUEUED,
+		world_demand(world, !must_be_busy || carried->expected != JOB_QUEUED,
 			"idle: a slot is empty while work waits");
 	}
 }
@@ -132,23 +137,23 @@ static void check_tally(struct world *world)
 	const size_t *count = world->in_state_count;
 	uint64_t passes_running = world->passes_received - world->passes_ended;
 
-	demand(world, tally->reading == count[JOB_READING], "I7: reading");
-	demand(world, tally->queued == count[JOB_QUEUED], "I7: queued");
-	demand(world,
+	world_demand(world, tally->reading == count[JOB_READING], "I7: reading");
+	world_demand(world, tally->queued == count[JOB_QUEUED], "I7: queued");
+	world_demand(world,
 		tally->in_progress ==
 			count[JOB_CONNECTING] + count[JOB_AWAITING] + count[JOB_STREAMING],
 		"I3: in_progress is not the number of slots held");
-	demand(world, tally->flushing == count[JOB_FLUSHING], "I7: flushing");
-	demand(world, tally->received == world->received, "I7: received");
+	world_demand(world, tally->flushing == count[JOB_FLUSHING], "I7: flushing");
+	world_demand(world, tally->received == world->received, "I7: received");
 	for (int i = 0; i < COUNTER_COUNT; i++)
-		demand(world, tally->ended[i] == world->ended[i], "I7: a counter of ends");
-	demand(world, tally_adds_up(tally), "I7: the counters of jobs do not add up");
-	demand(world, pass_tally_adds_up(&world->passes),
+		world_demand(world, tally->ended[i] == world->ended[i], "I7: a counter of ends");
+	world_demand(world, tally_adds_up(tally), "I7: the counters of jobs do not add up");
+	world_demand(world, pass_tally_adds_up(&world->passes),
 		"I7: the counters of passes do not add up");
-	demand(world, world->passes.in_progress == passes_running, "I7: running passes");
-	demand(world, tally->in_progress <= (uint64_t)world->settings.max_concurrent,
+	world_demand(world, world->passes.in_progress == passes_running, "I7: running passes");
+	world_demand(world, tally->in_progress <= (uint64_t)world->settings.max_concurrent,
 		"slots: more than max_concurrent are held");
-	demand(world,
+	world_demand(world,
 		world->settings.max_reading == 0 ||
 			tally->reading <= (uint64_t)world->settings.max_reading,
 		"reading: more than max_reading");
@@ -162,7 +167,8 @@ static void check_residency(struct world *world)
 
 	if (!world->snapshot_us || world->now_us - world->snapshot_us > SNAPSHOT_FRESH_US)
 		expected = KNOWN_NOT;
-	demand(world, residency_has(world->residency, spellings[model], world->now_us) == expected,
+	world_demand(world,
+		residency_has(world->residency, spellings[model], world->now_us) == expected,
 		"residency: not what snapshots and traffic told");
 }
 
@@ -171,9 +177,9 @@ static void check_service(struct world *world)
 	int64_t service_us = scheduler_service_us(world->scheduler);
 
 	if (world->held_least_us == INT64_MAX)
-		demand(world, service_us == 0, "service: known before any slot was freed");
+		world_demand(world, service_us == 0, "service: known before any slot was freed");
 	else
-		demand(world,
+		world_demand(world,
 			service_us >= world->held_least_us - 1 && service_us <= world->held_most_us,
 			"service: the mean is outside of what was measured");
 }
@@ -183,24 +189,32 @@ void check_all(struct world *world)
 	check_lives(world);
 	check_tally(world);
 	check_ring(world);
-	check_residency(world);
+	if (world_has_turns(world))
+		check_turns(world);
+	else
+		check_residency(world);
 	check_service(world);
 }
 
 /* Before a job goes out. One project, one key: FIFO, a retry from its old place. */
 void check_dispatch(struct world *world, const struct carried *carried)
 {
-	demand(world, !world->paused, "gate: dispatched while paused");
-	demand(world, world->upstream_usable, "gate: dispatched while Ollama is down");
-	demand(world, carried->job.state == JOB_QUEUED, "order: dispatched what does not wait");
-	demand(world, !carried->job.deadline_us || world->now_us < carried->job.deadline_us,
+	world_demand(world, !world->paused, "gate: dispatched while paused");
+	world_demand(world, world->upstream_usable, "gate: dispatched while Ollama is down");
+	world_demand(
+		world, carried->job.state == JOB_QUEUED, "order: dispatched what does not wait");
+	world_demand(world, !carried->job.deadline_us || world->now_us < carried->job.deadline_us,
 		"deadline: dispatched past it");
-	demand(world, world->tally.in_progress < (uint64_t)world->settings.max_concurrent,
+	world_demand(world, world->tally.in_progress < (uint64_t)world->settings.max_concurrent,
 		"slots: dispatched without one");
+	if (world_has_turns(world)) {
+		check_turn_dispatch(world, carried);
+		return;
+	}
 	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
 		const struct carried *other = world->in_state[JOB_QUEUED][i];
 
-		demand(world,
+		world_demand(world,
 			other->place >= carried->place ||
 				(other->job.deadline_us && other->job.deadline_us <= world->now_us),
 			"order: an older one waits");
@@ -209,7 +223,7 @@ void check_dispatch(struct world *world, const struct carried *carried)
 
 void check_retry_after(struct world *world, int seconds)
 {
-	demand(world, seconds >= RETRY_AFTER_LEAST_S && seconds <= RETRY_AFTER_MOST_S,
+	world_demand(world, seconds >= RETRY_AFTER_LEAST_S && seconds <= RETRY_AFTER_MOST_S,
 		"Retry-After: not 1 to 60");
 	if (seconds == RETRY_AFTER_LEAST_S)
 		world->seen->retry_after_least++;
@@ -221,9 +235,10 @@ void check_nothing_is_left(struct world *world)
 {
 	const struct tally *tally = &world->tally;
 
-	demand(world, ring_count(world->ring) == 0, "I2: the ring is not empty in the end");
-	demand(world, tally->reading + tally->queued + tally->in_progress + tally->flushing == 0,
+	world_demand(world, ring_count(world->ring) == 0, "I2: the ring is not empty in the end");
+	world_demand(world,
+		tally->reading + tally->queued + tally->in_progress + tally->flushing == 0,
 		"I7: somebody lives in the end");
-	demand(world, tally_adds_up(tally), "I7: the counters do not add up in the end");
-	demand(world, world->admission.bodies_bytes == 0, "bodies: kept in the end");
+	world_demand(world, tally_adds_up(tally), "I7: the counters do not add up in the end");
+	world_demand(world, world->admission.bodies_bytes == 0, "bodies: kept in the end");
 }

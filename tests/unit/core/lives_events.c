@@ -1,7 +1,10 @@
 /* What happens to jobs: each event of a script, as front, relay and Ollama would have it. */
+#include <stdlib.h>
+
 #include "base/memory.h"
 #include "core/residency.h"
 #include "core/ring.h"
+#include "core/scheduler.h"
 #include "lives_parts.h"
 
 enum {
@@ -40,7 +43,10 @@ static void arrive(struct world *world, const struct event *event)
 	if (world->unused_count == 0)
 		return;
 	carried = world->unused[--world->unused_count];
-	*carried = (struct carried){.model = event->which % MODELS};
+	*carried = (struct carried){
+		.model = event->which % MODELS,
+		.project = event->which / MODELS % PROJECTS,
+	};
 	carried->announced = event->how % 2 ? event->how % (3 * PIECE_BYTES_MOST) : 0;
 	job_init(&carried->job, &world->tally);
 	carried->job.record.arrived_us = world->now_us;
@@ -51,6 +57,23 @@ static void arrive(struct world *world, const struct event *event)
 	refusal = admission_at_head(&world->admission, carried->announced);
 	if (refusal != OUTCOME_NONE)
 		carried_fail(world, carried, refusal);
+}
+
+/* Some name no model, some want options of their own. */
+static void enter_scheduler(struct world *world, struct carried *carried)
+{
+	static const char *const projects[PROJECTS] = {"Docling_Machine", "agent", "someone"};
+	struct peek_result seen = {0};
+	struct job *job = &carried->job;
+
+	if (world_has_turns(world) && carried->body_bytes % 16 == 0) {
+		free(job->record.model);
+		job->record.model = NULL;
+	}
+	seen.has_option[PEEK_NUM_CTX] = carried->body_bytes % 8 == 1;
+	seen.option[PEEK_NUM_CTX] = 8192;
+	job->record.project = mem_strdup(projects[carried->project]);
+	scheduler_enter(world->scheduler, &world->settings, job, &seen, world->now_us);
 }
 
 static void enter_queue(struct world *world, struct carried *carried)
@@ -72,8 +95,11 @@ static void enter_queue(struct world *world, struct carried *carried)
 		return;
 	}
 	carried->place = world->next_place++;
+	enter_scheduler(world, carried);
 	job->queued_since_us = world->now_us;
 	job->deadline_us = timeout_ms > 0 ? world->now_us + timeout_ms * US_PER_MS : 0;
+	if (scheduler_is_loading(world->scheduler, job))
+		job_load_begun(job, world->now_us);
 	carried_set_state(world, carried, JOB_QUEUED);
 	carried_arm(world, carried);
 }
@@ -123,7 +149,9 @@ static void on_head(struct world *world, struct carried *carried, uint32_t how)
 	record->http_status = chance < 5    ? STATUS_NOT_FOUND
 			      : chance < 10 ? STATUS_SERVER_ERROR
 					    : STATUS_OK;
-	if (record->http_status == STATUS_OK) {
+	if (world_has_turns(world) && record->http_status == STATUS_OK) {
+		world_note_used(world, carried->job.runner);
+	} else if (record->http_status == STATUS_OK) {
 		residency_note_used(world->residency, record->model);
 		if (world->snapshot_us)
 			world->loaded[carried->model] = true;
@@ -169,6 +197,7 @@ static void stream(struct world *world, struct carried *carried, uint32_t how)
 			carried_fail(world, carried, OUTCOME_UPSTREAM_TRUNCATED);
 	} else if (chance >= 40) {
 		carried_free_slot(world, carried);
+		carried_release(world, carried);
 		carried->job.reply = REPLY_ENDED;
 		carried_set_state(world, carried, JOB_FLUSHING);
 	} else {
@@ -247,6 +276,11 @@ static void take_snapshot(struct world *world, uint32_t how)
 {
 	bool is_known = how % 4 != 0;
 
+	if (world_has_turns(world)) {
+		if (world->upstream_usable)
+			world_tell_residency(world);
+		return;
+	}
 	residency_begin(world->residency);
 	for (unsigned i = 0; i < MODELS; i++) {
 		world->loaded[i] = is_known && (how >> (2 + i)) % 2;
@@ -262,6 +296,10 @@ static void take_snapshot(struct world *world, uint32_t how)
 
 static void unload(struct world *world, unsigned model)
 {
+	if (world_has_turns(world)) {
+		world_evict(world, model, model % 2);
+		return;
+	}
 	world->loaded[model] = false;
 	if (world->fault != FAULT_UNLOAD_MISSED)
 		residency_note_unloaded(world->residency, model_names[model][1]);
@@ -292,6 +330,14 @@ void world_act(struct world *world, const struct event *event)
 		break;
 	case EVENT_UPSTREAM:
 		world->upstream_usable = event->how % 8 != 0;
+		if (event->how % 16 == 0)
+			world_empty_box(world);
+		/* The probe asks /api/ps at once. */
+		if (world_has_turns(world) && world->upstream_usable && event->how % 8 != 1)
+			world_tell_residency(world);
+		break;
+	case EVENT_LOADER:
+		world_loader_goes_on(world, event->how);
 		break;
 	case EVENT_PASS:
 		end_pass(world, event->how);

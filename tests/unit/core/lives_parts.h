@@ -11,10 +11,13 @@
 void world_put(struct world *world, struct carried *carried, enum job_state state);
 /* Finishes the job; its place in world->lives is free. */
 void world_bury(struct world *world, struct carried *carried);
+void world_demand(struct world *world, bool holds, const char *promise);
 void carried_arm(struct world *world, struct carried *carried);
 void carried_set_state(struct world *world, struct carried *carried, enum job_state state);
 void carried_forget_body(struct world *world, struct carried *carried);
 void carried_free_slot(struct world *world, const struct carried *carried);
+/* It holds its slot no longer, if it does. */
+void carried_release(struct world *world, struct carried *carried);
 /* Back to its old place, with what is left of its wait. */
 void carried_requeue(struct world *world, struct carried *carried);
 void carried_refused(struct world *world, struct carried *carried);

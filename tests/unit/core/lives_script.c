@@ -47,7 +47,7 @@ static int64_t size_limit(struct random *random, uint32_t least, uint32_t most)
 }
 
 /* Small enough that each limit is met in some scripts. */
-static struct settings make_settings(struct random *random)
+static struct settings make_settings(struct random *random, uint64_t seed)
 {
 	struct settings settings = {0};
 	uint32_t wide = between(random, 0, 9) == 0;
@@ -62,6 +62,8 @@ static struct settings make_settings(struct random *random)
 	settings.upstream_idle_timeout_ms = time_limit(random, 500, 60000);
 	settings.body_max = size_limit(random, 60000, 150000);
 	settings.body_total = size_limit(random, 300000, 1000000);
+	settings.max_turn_wait_ms = time_limit(random, 200, 45000);
+	settings.scheduler = seed % 4 >= 2 ? SCHEDULER_TURNS : SCHEDULER_FIFO;
 	return settings;
 }
 
@@ -78,6 +80,7 @@ static void make_shares(struct random *random, uint32_t shares[EVENT_KIND_COUNT]
 	shares[EVENT_SNAPSHOT] = between(random, 0, 1);
 	shares[EVENT_UNLOAD] = between(random, 0, 1);
 	shares[EVENT_WAIT] = between(random, 0, 4);
+	shares[EVENT_LOADER] = between(random, 4, 16);
 }
 
 static enum event_kind choose_kind(struct random *random, const uint32_t shares[EVENT_KIND_COUNT])
@@ -142,7 +145,7 @@ const char *script_run(
 	const struct script *script, enum fault fault, struct seen *seen, size_t *ret_step)
 {
 	struct random random = {script->seed};
-	struct settings settings = make_settings(&random);
+	struct settings settings = make_settings(&random, script->seed);
 	struct world *world = world_create(&settings, fault, seen);
 	struct sigaction action = {.sa_handler = on_abort};
 	struct sigaction old_action;

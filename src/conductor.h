@@ -1,0 +1,47 @@
+/*
+ * Carries out what the scheduler decides: asks it in each turn's tail until it has nothing more,
+ * dispatches by relay, looks, unloads and loads by back/loader, and tells the results to core and
+ * to the jobs that wait for them. Made by proxy.c.
+ */
+#ifndef SO_CONDUCTOR_H
+#define SO_CONDUCTOR_H
+
+#include <stdbool.h>
+
+#include "core/scheduler.h"
+
+struct conductor;
+struct event_base;
+struct pool;
+struct probe;
+struct relay;
+struct stats;
+struct tally;
+
+/* proxy.c owns it all, it outlives the conductor. */
+struct conductor_parts {
+	struct event_base *base;
+	struct pool *pool;
+	struct probe *probe;
+	struct residency *residency;
+	struct ring *ring;
+	struct scheduler *scheduler;
+	struct relay *relay;
+	const struct tally *tally;
+	struct stats *stats;
+	/* The scheduler should be asked in this turn's tail. */
+	void (*on_changed)(void *arg);
+	void *arg;
+};
+
+struct conductor *conductor_create(const struct conductor_parts *parts, struct settings *settings);
+/* What it asked of Ollama is cut. NULL is fine. */
+void conductor_destroy(struct conductor *conductor);
+/* The turn's tail: only when something changed. */
+void conductor_run(struct conductor *conductor);
+/* The probe's state or what is loaded changed. */
+void conductor_probe_changed(struct conductor *conductor);
+/* What the scheduler sees now. */
+struct scheduler_view conductor_view(const struct conductor *conductor);
+
+#endif

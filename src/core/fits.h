@@ -1,0 +1,42 @@
+/*
+ * How many runners fit together is learned (PRODUCT 3.3): a set of runner keys fits if it was seen
+ * resident together, a set does not if a load into it evicted one of it. What is not known is to be
+ * tried once. Used by core/turns.
+ */
+#ifndef SO_CORE_FITS_H
+#define SO_CORE_FITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	FITS_RUNNERS_MOST = 8, /* larger sets do not fit: no box was seen to hold more */
+	FITS_SETS_MOST = 64,   /* the oldest knowledge makes room */
+};
+
+enum fits_answer { FITS_UNTRIED, FITS_YES, FITS_NO };
+
+struct fits_set {
+	uint32_t ids[FITS_RUNNERS_MOST];
+	size_t count;
+};
+
+struct fits {
+	struct fits_set sets[FITS_SETS_MOST];
+	bool is_good[FITS_SETS_MOST];
+	size_t count;
+	size_t next; /* the place that is used next when all are taken */
+};
+
+/* false: the set is full. */
+bool fits_set_add(struct fits_set *set, uint32_t id);
+bool fits_set_has(const struct fits_set *set, uint32_t id);
+
+/* A zeroed struct knows nothing. */
+enum fits_answer fits_ask(const struct fits *fits, const struct fits_set *set);
+void fits_saw(struct fits *fits, const struct fits_set *set);
+/* A load into it evicted one: what was seen of it and of larger sets is forgotten. */
+void fits_disprove(struct fits *fits, const struct fits_set *set);
+
+#endif

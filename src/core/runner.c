@@ -1,0 +1,243 @@
+#include "core/runner.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "core/residency.h"
+
+enum {
+	MODEL_BYTES = 256,
+	KEY_BYTES = 512,
+	/* Keys without jobs that are not loaded are forgotten beyond this: every num_ctx that a
+	   client makes up is one. */
+	RUNNERS_MOST = 256,
+	/* Pseudo-samples for "it does not come back soon". */
+	RETURN_PRIOR = 2,
+};
+
+/* Weight of a new sample: the last five or so loads, the last ten or so services count. */
+#define LOAD_WEIGHT 0.4
+#define SERVICE_WEIGHT 0.2
+/* Arrivals are counted over about a minute: longer than the gaps within a burst, shorter than
+ * between bursts. */
+#define ARRIVALS_SPAN_US 60e6
+/* Before anything was measured: a 4 GB model from an SSD; a short answer. */
+#define LOAD_PRIOR_US 5e6
+#define SERVICE_PRIOR_US 1e6
+/* A batch of b runs at 1 / (1 + ALPHA (b - 1)) of the speed (FACTS-scheduling). */
+#define ALPHA 0.15
+/* The next return may be a little later than a former one. */
+#define RETURN_SLACK 1.5
+
+void runners_init(struct runners *runners)
+{
+	memset(runners, 0, sizeof(*runners));
+	list_init(&runners->all);
+}
+
+static void remove_runner(struct runners *runners, struct runner *runner)
+{
+	list_remove(&runner->link);
+	runners->count--;
+	free(runner->key);
+	free(runner->model);
+	free(runner->spelling);
+	free(runner);
+}
+
+void runners_finish(struct runners *runners)
+{
+	struct runner *runner;
+
+	while ((runner = LIST_FIRST(&runners->all, struct runner, link)) != NULL)
+		remove_runner(runners, runner);
+}
+
+/* "llama3:latest num_ctx=8192" */
+static void write_key(char *key, size_t bytes, const char *model, const struct peek_result *seen)
+{
+	size_t used = (size_t)snprintf(key, bytes, "%s", model);
+
+	for (int i = 0; seen && i < PEEK_OPTION_COUNT; i++) {
+		if (seen->has_option[i] && used < bytes)
+			used += (size_t)snprintf(key + used, bytes - used, " %s=%lld",
+				peek_option_name((enum peek_option)i), (long long)seen->option[i]);
+	}
+}
+
+static void forget_idle(struct runners *runners)
+{
+	struct list *node;
+	struct list *following;
+
+	LIST_EACH_SAFE(&runners->all, node, following)
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (!runner->is_resident && !runner->is_busy_with_us && !runner->is_looked_at &&
+			runner->jobs.waiting + runner->jobs.running == 0)
+			remove_runner(runners, runner);
+	}
+}
+
+static struct runner *find(const struct runners *runners, const char *key)
+{
+	const struct list *node;
+
+	LIST_EACH(&runners->all, node)
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (strcmp(runner->key, key) == 0)
+			return runner;
+	}
+	return NULL;
+}
+
+struct runner *runners_get(
+	struct runners *runners, const char *model, const struct peek_result *seen)
+{
+	char canonical[MODEL_BYTES];
+	char key[KEY_BYTES];
+	struct runner *runner;
+
+	residency_canonical(model, canonical, sizeof(canonical));
+	write_key(key, sizeof(key), canonical, seen);
+	runner = find(runners, key);
+	if (runner)
+		return runner;
+	if (runners->count >= RUNNERS_MOST)
+		forget_idle(runners);
+	runner = mem_zalloc(sizeof(*runner));
+	runner->id = ++runners->next_id;
+	runner->key = mem_strdup(key);
+	runner->model = mem_strdup(canonical);
+	runner->spelling = mem_strdup(model);
+	runner->grow = 1;
+	if (seen) {
+		memcpy(runner->has_option, seen->has_option, sizeof(runner->has_option));
+		memcpy(runner->option, seen->option, sizeof(runner->option));
+	}
+	list_append(&runners->all, &runner->link);
+	runners->count++;
+	return runner;
+}
+
+struct runner *runners_resident(const struct runners *runners, const char *model)
+{
+	const struct list *node;
+
+	LIST_EACH(&runners->all, node)
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (runner->is_resident && strcmp(runner->model, model) == 0)
+			return runner;
+	}
+	return NULL;
+}
+
+static double arrivals_now(const struct runner *runner, int64_t now_us)
+{
+	return runner->arrivals * exp(-(double)(now_us - runner->arrived_us) / ARRIVALS_SPAN_US);
+}
+
+void runner_note_arrival(struct runner *runner, int64_t now_us)
+{
+	runner->arrivals = arrivals_now(runner, now_us) + 1;
+	runner->arrived_us = now_us;
+	if (runner->jobs.waiting + runner->jobs.running == 0 && runner->idle_since_us)
+		runner->returns_us[runner->returns_count++ % RUNNER_RETURNS] =
+			now_us - runner->idle_since_us;
+}
+
+static void average(double *mean, double sample, double weight)
+{
+	if (*mean <= 0)
+		*mean = sample;
+	else
+		*mean += weight * (sample - *mean);
+}
+
+void runner_note_service(struct runners *runners, struct runner *runner, int64_t held_us)
+{
+	average(&runner->service_us, (double)held_us, SERVICE_WEIGHT);
+	average(&runners->service_us, (double)held_us, SERVICE_WEIGHT);
+}
+
+void runner_note_load(struct runners *runners, struct runner *runner, int64_t took_us)
+{
+	average(&runner->load_us, (double)took_us, LOAD_WEIGHT);
+	average(&runners->load_us, (double)took_us, LOAD_WEIGHT);
+}
+
+double runner_load_us(const struct runners *runners, const struct runner *runner)
+{
+	if (runner->load_us > 0)
+		return runner->load_us;
+	return runners->load_us > 0 ? runners->load_us : LOAD_PRIOR_US;
+}
+
+double runner_service_us(const struct runners *runners, const struct runner *runner)
+{
+	if (runner->service_us > 0)
+		return runner->service_us;
+	return runners->service_us > 0 ? runners->service_us : SERVICE_PRIOR_US;
+}
+
+double runner_arrivals(const struct runner *runner, int64_t now_us, double span_us)
+{
+	return arrivals_now(runner, now_us) * span_us / ARRIVALS_SPAN_US;
+}
+
+double runner_clear_us(
+	const struct runners *runners, const struct runner *runner, double jobs, double parallel)
+{
+	double batch = jobs < parallel ? jobs : parallel;
+
+	if (batch < 1)
+		return jobs * runner_service_us(runners, runner);
+	return jobs / batch * runner_service_us(runners, runner) * (1 + ALPHA * (batch - 1));
+}
+
+/* P(X <= delay) * gain - others * E[min(X, delay)] */
+static double hold_value(
+	const struct runner *runner, size_t samples, double delay_us, double gain_us, double others)
+{
+	double total = (double)(samples + RETURN_PRIOR);
+	double sum_us = RETURN_PRIOR * delay_us;
+	size_t back = 0;
+
+	for (size_t i = 0; i < samples; i++) {
+		double return_us = (double)runner->returns_us[i];
+
+		back += return_us <= delay_us;
+		sum_us += return_us < delay_us ? return_us : delay_us;
+	}
+	return (double)back / total * gain_us - others * sum_us / total;
+}
+
+int64_t runner_hold_us(const struct runner *runner, double most_us, double gain_us, double others)
+{
+	size_t samples =
+		runner->returns_count < RUNNER_RETURNS ? runner->returns_count : RUNNER_RETURNS;
+	double best = 0;
+	double best_us = 0;
+
+	for (size_t i = 0; i < samples; i++) {
+		double delay_us = (double)runner->returns_us[i] * RETURN_SLACK;
+		double value;
+
+		if (delay_us > most_us)
+			delay_us = most_us;
+		value = hold_value(runner, samples, delay_us, gain_us, others);
+		if (value > best) {
+			best = value;
+			best_us = delay_us;
+		}
+	}
+	return (int64_t)best_us;
+}

@@ -1,0 +1,625 @@
+#include "core/turns.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/settings.h"
+#include "core/residency.h"
+#include "core/ring.h"
+#include "core/turns_parts.h"
+
+enum {
+	/* After Ollama came up /api/ps is asked at once. Where it does not answer that there are no
+	   turns: jobs go in order of arrival. */
+	BLIND_US = 2 * 1000 * 1000,
+	/* A name that was not there may have been pulled meanwhile. */
+	NOT_LOCAL_US = 5 * 1000 * 1000,
+};
+
+#define SECOND_US 1e6
+/* A project may be so many loads, with all slots, ahead of the least served one. */
+#define FAIR_LEAD_LOADS 1.0
+
+struct turns *turns_create(void)
+{
+	struct turns *turns = mem_zalloc(sizeof(*turns));
+
+	runners_init(&turns->runners);
+	shares_init(&turns->shares);
+	return turns;
+}
+
+void turns_destroy(struct turns *turns)
+{
+	if (!turns)
+		return;
+	runners_finish(&turns->runners);
+	shares_finish(&turns->shares);
+	free(turns);
+}
+
+const struct runners *turns_runners(const struct turns *turns)
+{
+	return &turns->runners;
+}
+
+struct runner *turns_loading(const struct turns *turns)
+{
+	return turns->state == TURN_LOADING ? turns->target : NULL;
+}
+
+static void set_state(struct turns *turns, enum turn_state state, int64_t now_us)
+{
+	if (turns->state != state)
+		turns->since_us = now_us;
+	turns->state = state;
+}
+
+static void set_target(struct turns *turns, struct runner *target)
+{
+	if (turns->target)
+		turns->target->is_busy_with_us = false;
+	turns->target = target;
+	if (target)
+		target->is_busy_with_us = true;
+}
+
+/* Jobs come and go. */
+
+void turns_enter(
+	struct turns *turns, struct job *job, const struct peek_result *seen, int64_t now_us)
+{
+	const struct record *record = &job->record;
+	struct runner *runner = NULL;
+
+	job->share = shares_enter(&turns->shares, record->project ? record->project : "");
+	job->groups[0] = &job->share->jobs;
+	if (!record->model)
+		return;
+	runner = runners_get(
+		&turns->runners, record->model, record->family == API_NATIVE ? seen : NULL);
+	runner_note_arrival(runner, now_us);
+	if (runner->kind == RUNNER_NOT_LOCAL && now_us - runner->looked_us >= NOT_LOCAL_US)
+		runner->kind = RUNNER_UNKNOWN;
+	job->runner = runner;
+	job->groups[1] = &runner->jobs;
+	job->record.runner = mem_strdup(runner->key);
+}
+
+void turns_sent(struct turns *turns, struct job *job)
+{
+	if (job->runner) {
+		job->runner->served++;
+		job->charged_us = runner_service_us(&turns->runners, job->runner);
+	} else {
+		job->charged_us = SECOND_US;
+	}
+	if (job->share)
+		job->share->served_us += job->charged_us;
+}
+
+void turns_released(struct turns *turns, struct job *job, int64_t held_us, int64_t now_us)
+{
+	if (job->share)
+		job->share->served_us += (double)held_us - job->charged_us;
+	job->charged_us = 0;
+	if (job->runner)
+		job->runner->idle_since_us = now_us;
+}
+
+void turns_note_service(struct turns *turns, struct runner *runner, int64_t held_us)
+{
+	runner_note_service(&turns->runners, runner, held_us);
+}
+
+/* What is loaded. */
+
+static void begin_turn(struct runner *runner, int64_t now_us)
+{
+	runner->is_resident = true;
+	runner->is_cut = false;
+	runner->began_us = now_us;
+	runner->served = 0;
+}
+
+static void forget_turn(struct runner *runner)
+{
+	runner->is_resident = false;
+	runner->is_cut = false;
+	runner->served = 0;
+}
+
+static bool is_listed(const struct residency *residency, const char *model)
+{
+	for (size_t i = 0; i < residency_count(residency); i++) {
+		if (strcmp(residency_at(residency, i)->name, model) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Ollama was restarted, or cannot be asked. */
+static void forget_all(struct turns *turns)
+{
+	struct list *node;
+
+	LIST_EACH(&turns->runners.all, node)
+	forget_turn(CONTAINER_OF(node, struct runner, link));
+	memset(&turns->fits, 0, sizeof(turns->fits));
+	turns->owes_verdict = false;
+}
+
+static void drop_vanished(struct turns *turns, const struct residency *residency)
+{
+	struct list *node;
+
+	LIST_EACH(&turns->runners.all, node)
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		/* One that answers is there, whatever /api/ps says. */
+		if (!runner->is_resident || runner->jobs.running > 0 || runner == turns->victim ||
+			residency_asked_us(residency) < runner->changed_us)
+			continue;
+		if (!is_listed(residency, runner->model))
+			forget_turn(runner);
+	}
+}
+
+/* The context length that /api/ps tells excludes keys that ask for another. */
+static bool may_be(const struct runner *runner, const struct resident *resident)
+{
+	return strcmp(runner->model, resident->name) == 0 &&
+	       (!runner->has_option[PEEK_NUM_CTX] || resident->context_length < 0 ||
+		       runner->option[PEEK_NUM_CTX] == resident->context_length);
+}
+
+/* Which key of the model is it that somebody else loaded? One that answers, else one whose context
+ * length it has, else the one without options. */
+static struct runner *guess_key(struct turns *turns, const struct resident *resident)
+{
+	struct runner *best = NULL;
+	struct list *node;
+
+	LIST_EACH(&turns->runners.all, node)
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (!may_be(runner, resident))
+			continue;
+		if (runner->jobs.running > 0)
+			return runner;
+		if (runner->has_option[PEEK_NUM_CTX] && resident->context_length >= 0)
+			best = runner;
+	}
+	return best ? best : runners_get(&turns->runners, resident->name, NULL);
+}
+
+static void add_listed(struct turns *turns, const struct residency *residency, int64_t now_us)
+{
+	for (size_t i = 0; i < residency_count(residency); i++) {
+		const struct resident *resident = residency_at(residency, i);
+		struct runner *loading = turns_loading(turns);
+		struct runner *runner;
+
+		if (runners_resident(&turns->runners, resident->name))
+			continue;
+		/* The loader tells when it is up. */
+		if (loading && strcmp(loading->model, resident->name) == 0)
+			continue;
+		runner = guess_key(turns, resident);
+		if (residency_asked_us(residency) >= runner->changed_us)
+			begin_turn(runner, now_us);
+	}
+}
+
+/* After a load: is everybody still there who was there before? */
+static void learn_fit(struct turns *turns, const struct residency *residency)
+{
+	int64_t asked_us = residency_asked_us(residency);
+	struct fits_set now = {0};
+	struct list *node;
+	bool is_whole = true;
+
+	/* What answered may have pushed out what was listed before. */
+	if (!residency_is_snapshot(residency))
+		return;
+	if (turns->owes_verdict && asked_us < turns->loaded_us)
+		return;
+	LIST_EACH(&turns->runners.all, node)
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		/* One may be taken for loaded only because it still answers. */
+		if (runner->is_resident && is_listed(residency, runner->model))
+			is_whole &= fits_set_add(&now, runner->id);
+	}
+	if (turns->owes_verdict) {
+		bool are_all_there = true;
+
+		for (size_t i = 0; i < turns->before.count; i++)
+			are_all_there &= fits_set_has(&now, turns->before.ids[i]);
+		if (!are_all_there)
+			fits_disprove(&turns->fits, &turns->before);
+		turns->owes_verdict = false;
+	}
+	if (is_whole && turns->state != TURN_UNLOADING && turns->state != TURN_LOADING)
+		fits_saw(&turns->fits, &now);
+}
+
+static void sync_residency(struct turns *turns, const struct scheduler_view *view)
+{
+	const struct residency *residency = view->residency;
+
+	if (residency_version(residency) == turns->residency_version)
+		return;
+	turns->residency_version = residency_version(residency);
+	if (residency_asked_us(residency) == 0) {
+		forget_all(turns);
+		return;
+	}
+	drop_vanished(turns, residency);
+	add_listed(turns, residency, view->now_us);
+	learn_fit(turns, residency);
+}
+
+/* The survey of the ring. */
+
+static bool may_still_go(const struct job *job, int64_t now_us)
+{
+	return job->state == JOB_QUEUED &&
+	       (!job->deadline_us || job->load_since_us || job->deadline_us > now_us);
+}
+
+static bool is_loose(const struct job *job)
+{
+	return !job->runner || job->runner->kind == RUNNER_NOT_LOCAL;
+}
+
+static int64_t came_us(const struct job *job)
+{
+	return job->record.body_complete_us ? job->record.body_complete_us : job->queued_since_us;
+}
+
+static double served_us(const struct job *job)
+{
+	return job->share ? job->share->served_us : 0;
+}
+
+static void survey_job(struct turns *turns, struct job *job, int64_t now_us, double lead_us)
+{
+	struct runner_survey *survey = &job->runner->survey;
+	int64_t since_us = came_us(job);
+
+	if (survey->waiting++ == 0 || since_us < survey->oldest_us)
+		survey->oldest_us = since_us;
+	if (served_us(job) <= turns->least_us + lead_us) {
+		survey->counts = true;
+		survey->weight += SECOND_US + (double)(now_us - since_us);
+	}
+	if (!survey->next || served_us(job) < served_us(survey->next))
+		survey->next = job;
+	if (job->runner->kind == RUNNER_UNKNOWN && !turns->unlooked)
+		turns->unlooked = job->runner;
+}
+
+void turns_survey(struct turns *turns, const struct scheduler_view *view)
+{
+	double load_us = turns->runners.load_us > 0 ? turns->runners.load_us : SECOND_US;
+	double lead_us = FAIR_LEAD_LOADS * load_us * (double)view->settings->max_concurrent;
+	struct list *node;
+
+	turns->loose = NULL;
+	turns->unlooked = NULL;
+	turns->least_us = shares_least_us(&turns->shares);
+	LIST_EACH(&turns->runners.all, node)
+	memset(&CONTAINER_OF(node, struct runner, link)->survey, 0, sizeof(struct runner_survey));
+	for (size_t i = 0; i < ring_count(view->ring); i++) {
+		struct job *job = ring_at(view->ring, i);
+
+		if (!may_still_go(job, view->now_us))
+			continue;
+		if (!is_loose(job))
+			survey_job(turns, job, view->now_us, lead_us);
+		else if (!turns->loose)
+			turns->loose = job;
+	}
+}
+
+/* Who is next, and what must give way. */
+
+static void look_again(int64_t *look_again_us, int64_t at_us, int64_t now_us)
+{
+	if (at_us > now_us && (!*look_again_us || at_us < *look_again_us))
+		*look_again_us = at_us;
+}
+
+/* Everybody is served again. */
+static void undo_cuts(struct turns *turns, const struct turns_plan *plan)
+{
+	struct list *node;
+
+	LIST_EACH(&turns->runners.all, node)
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+		bool is_planned = false;
+
+		for (size_t i = 0; plan && i < plan->count; i++)
+			is_planned |= plan->drain[i] == runner;
+		if (!is_planned)
+			runner->is_cut = false;
+	}
+}
+
+/* The nearest moments at which what cannot be done now may be done. */
+static void watch_the_clock(const struct turns *turns, const struct scheduler_view *view,
+	const struct runner *target, int64_t *look_again_us)
+{
+	int64_t most_us = view->settings->max_turn_wait_ms * (int64_t)1000;
+	const struct list *node;
+
+	LIST_EACH(&turns->runners.all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (turns_waits_for_turn(runner) && most_us > 0)
+			look_again(look_again_us, runner->survey.oldest_us + most_us, view->now_us);
+		if (runner != target && runner->is_resident && runner->survey.waiting > 0)
+			look_again(look_again_us,
+				runner->began_us + (int64_t)turns_floor_us(turns, runner, target) +
+					1,
+				view->now_us);
+	}
+}
+
+/* Cuts what the plan says; the plan is latched from the first cut on. */
+static void begin_drain(struct turns *turns, const struct turns_plan *plan, struct runner *target,
+	const struct scheduler_view *view)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct runner *victim = plan->drain[i];
+
+		if (victim->survey.waiting == 0 || victim->is_cut)
+			continue;
+		victim->is_cut = true;
+		victim->was_overdue = turns_is_overdue(target, view) && victim->survey.counts;
+		set_target(turns, target);
+		set_state(turns, TURN_DRAINING, view->now_us);
+	}
+}
+
+static bool is_drained(struct turns *turns, const struct turns_plan *plan,
+	const struct runner *target, const struct scheduler_view *view, int64_t *look_again_us)
+{
+	bool is_ready = true;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct runner *victim = plan->drain[i];
+		int64_t until_us;
+
+		if (victim->jobs.running > 0)
+			is_ready = false;
+		if (victim->jobs.running > 0 || victim->is_cut)
+			continue;
+		until_us = turns_held_until(turns, victim, target, view);
+		if (view->now_us >= until_us)
+			continue;
+		turns->is_holding = true;
+		is_ready = false;
+		look_again(look_again_us, until_us, view->now_us);
+	}
+	return is_ready;
+}
+
+/* true: `ret_plan` can be carried out now for turns->target or the runner in ret_target. */
+static bool decide(struct turns *turns, const struct scheduler_view *view,
+	struct turns_plan *ret_plan, struct runner **ret_target, int64_t *look_again_us)
+{
+	struct runner *target = turns->target;
+
+	turns->is_holding = false;
+	if (turns->state == TURN_UNLOADING || turns->state == TURN_LOADING)
+		return false;
+	if (!target || !turns_waits_for_turn(target)) {
+		undo_cuts(turns, NULL);
+		set_target(turns, NULL);
+		set_state(turns, TURN_SERVING, view->now_us);
+		target = turns_choose(turns, view);
+	}
+	if (!target)
+		return false;
+	*ret_target = target;
+	*ret_plan = turns_make_plan(turns, target, view);
+	if (!ret_plan->is_possible) {
+		undo_cuts(turns, NULL);
+		set_state(turns, TURN_SERVING, view->now_us);
+		set_target(turns, NULL);
+		watch_the_clock(turns, view, target, look_again_us);
+		return false;
+	}
+	undo_cuts(turns, ret_plan);
+	begin_drain(turns, ret_plan, target, view);
+	return is_drained(turns, ret_plan, target, view, look_again_us);
+}
+
+/* The floor grows with each cut in a row, so that under overload swaps become rarer. */
+static void note_swap(struct runner *victim)
+{
+	if (!victim->is_cut)
+		victim->grow = 1;
+	else if (victim->was_overdue)
+		victim->grow = victim->grow * TURNS_GROWTH < TURNS_GROW_MOST
+				       ? victim->grow * TURNS_GROWTH
+				       : TURNS_GROW_MOST;
+}
+
+static void note_before(struct turns *turns, const struct runner *target)
+{
+	struct list *node;
+
+	turns->before = (struct fits_set){.ids = {target->id}, .count = 1};
+	turns->owes_verdict = false;
+	LIST_EACH(&turns->runners.all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (runner->is_resident && !fits_set_add(&turns->before, runner->id))
+			return;
+	}
+}
+
+static struct scheduler_answer carry_out(
+	struct turns *turns, const struct turns_plan *plan, struct runner *target, int64_t now_us)
+{
+	struct scheduler_answer answer = {.verdict = SCHEDULER_LOAD, .runner = target};
+
+	for (size_t i = 0; i < plan->count; i++) {
+		assert(plan->drain[i]->jobs.running == 0);
+		note_swap(plan->drain[i]);
+	}
+	set_target(turns, target);
+	if (plan->fits_in || plan->is_trial) {
+		turns->is_trial = plan->is_trial;
+		note_before(turns, target);
+		set_state(turns, TURN_LOADING, now_us);
+		return answer;
+	}
+	turns->victim = plan->drain[0];
+	turns->victim->is_busy_with_us = true;
+	set_state(turns, TURN_UNLOADING, now_us);
+	answer.verdict = SCHEDULER_UNLOAD;
+	answer.runner = turns->victim;
+	return answer;
+}
+
+/* Who is sent. */
+
+static bool is_served(const struct turns *turns, const struct runner *runner)
+{
+	return runner->is_resident && !runner->is_cut && runner != turns->victim &&
+	       !(turns->state == TURN_LOADING && turns->is_trial);
+}
+
+static struct job *choose_job(const struct turns *turns, const struct scheduler_view *view)
+{
+	const struct list *node;
+	struct job *best = NULL;
+
+	if (view->in_progress >= (uint64_t)view->settings->max_concurrent)
+		return NULL;
+	if (turns->loose)
+		return turns->loose;
+	LIST_EACH(&turns->runners.all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+		struct job *job = runner->survey.next;
+
+		if (!job || !is_served(turns, runner))
+			continue;
+		if (!best || served_us(job) < served_us(best) ||
+			(served_us(job) <= served_us(best) && came_us(job) < came_us(best)))
+			best = job;
+	}
+	return best;
+}
+
+/* Nothing is known of what is loaded: wait a moment for /api/ps, then in order of arrival. */
+static struct scheduler_answer go_blind(struct turns *turns, const struct scheduler_view *view)
+{
+	struct scheduler_answer nothing = {.verdict = SCHEDULER_NOTHING};
+
+	if (!turns->blind_since_us)
+		turns->blind_since_us = view->now_us;
+	if (turns->state == TURN_UNLOADING || turns->state == TURN_LOADING)
+		return nothing;
+	if (view->now_us - turns->blind_since_us >= BLIND_US)
+		return scheduler_first(view);
+	nothing.look_again_us = turns->blind_since_us + BLIND_US;
+	return nothing;
+}
+
+struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_view *view)
+{
+	struct scheduler_answer answer = {.verdict = SCHEDULER_NOTHING};
+	struct turns_plan plan;
+	struct runner *target = NULL;
+	bool is_ready;
+
+	sync_residency(turns, view);
+	if (view->paused || !view->upstream_usable)
+		return answer;
+	if (residency_asked_us(view->residency) == 0)
+		return go_blind(turns, view);
+	turns->blind_since_us = 0;
+	turns_survey(turns, view);
+	if (turns->unlooked && !turns->looking) {
+		turns->looking = turns->unlooked;
+		turns->looking->is_looked_at = true;
+		return (struct scheduler_answer){
+			.verdict = SCHEDULER_LOOK, .runner = turns->looking};
+	}
+	is_ready = decide(turns, view, &plan, &target, &answer.look_again_us);
+	answer.job = choose_job(turns, view);
+	if (answer.job)
+		answer.verdict = SCHEDULER_DISPATCH;
+	else if (is_ready)
+		return carry_out(turns, &plan, target, view->now_us);
+	return answer;
+}
+
+/* Results. */
+
+void turns_looked(struct turns *turns, enum runner_kind kind, int64_t now_us)
+{
+	struct runner *runner = turns->looking;
+
+	assert(runner);
+	runner->kind = kind;
+	if (kind != RUNNER_UNKNOWN)
+		runner->was_elsewhere = kind == RUNNER_NOT_LOCAL;
+	runner->looked_us = now_us;
+	runner->is_looked_at = false;
+	turns->looking = NULL;
+}
+
+void turns_unloaded(struct turns *turns, int64_t now_us)
+{
+	assert(turns->state == TURN_UNLOADING);
+	forget_turn(turns->victim);
+	turns->victim->changed_us = now_us;
+	turns->victim->is_busy_with_us = false;
+	turns->victim = NULL;
+	/* The target stays: who else waits has its turn later. */
+	set_state(turns, TURN_DRAINING, now_us);
+}
+
+static void end_load(struct turns *turns, int64_t now_us)
+{
+	assert(turns->state == TURN_LOADING);
+	set_target(turns, NULL);
+	turns->is_trial = false;
+	undo_cuts(turns, NULL);
+	set_state(turns, TURN_SERVING, now_us);
+}
+
+void turns_loaded(struct turns *turns, int64_t took_us, int64_t loaded_us, int64_t now_us)
+{
+	struct runner *runner = turns->target;
+
+	end_load(turns, now_us);
+	runner_note_load(&turns->runners, runner, took_us);
+	begin_turn(runner, now_us);
+	runner->changed_us = loaded_us;
+	runner->broken_loads = 0;
+	turns->owes_verdict = true;
+	turns->loaded_us = loaded_us;
+	/* The snapshot that was taken since is looked at again. */
+	turns->residency_version--;
+}
+
+void turns_load_failed(struct turns *turns, int64_t now_us)
+{
+	end_load(turns, now_us);
+}

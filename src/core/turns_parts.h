@@ -1,0 +1,66 @@
+/* The inside of turns, seen only by turns.c (the decision) and turns_plan.c (what has to give way),
+ * turns_report.c (the words). */
+#ifndef SO_CORE_TURNS_PARTS_H
+#define SO_CORE_TURNS_PARTS_H
+
+#include "core/fits.h"
+#include "core/share.h"
+#include "core/turns.h"
+
+/* The floor under a turn, in loads of the next one (FACTS: 4, grown by 2 up to 4 times that). */
+#define TURNS_FLOOR_LOADS 4.0
+#define TURNS_GROW_MOST 4.0
+#define TURNS_GROWTH 2.0
+
+struct turns {
+	struct runners runners;
+	struct shares shares;
+	struct fits fits;
+	enum turn_state state; /* never HOLDING: see is_holding */
+	bool is_holding;
+	struct runner *target; /* what is loaded next: latched by a cut, an unload or a load */
+	struct runner *victim; /* UNLOADING */
+	struct runner *looking;
+	struct job *loose;	 /* survey: the oldest waiting job that has no runner */
+	struct runner *unlooked; /* survey: one that waits and was not asked about */
+	double least_us;	 /* survey: the least project counter of those that wait */
+	bool is_trial; /* LOADING: whether the set fits is tried, residents are not served */
+	struct fits_set before; /* LOADING: who was there */
+	bool owes_verdict;	/* a load is over, and whether the set fits is not looked at yet */
+	int64_t loaded_us;	/* when the last load was over */
+	uint64_t residency_version;
+	int64_t blind_since_us; /* nothing is known of what is loaded; 0: it is */
+	int64_t since_us;	/* of the state */
+	uint64_t told;		/* report: places of served jobs that were told */
+};
+
+/* What has to happen before the target is loaded. */
+struct turns_plan {
+	bool is_possible; /* else: wait */
+	bool is_trial;
+	struct runner *drain[FITS_RUNNERS_MOST];
+	size_t count;
+	bool fits_in; /* nothing has to go */
+};
+
+/* turns.c */
+void turns_survey(struct turns *turns, const struct scheduler_view *view);
+
+/* turns_plan.c */
+bool turns_is_overdue(const struct runner *runner, const struct scheduler_view *view);
+/* It is loaded, or has requests in flight and may be. */
+bool turns_is_there(const struct runner *runner);
+bool turns_waits_for_turn(const struct runner *runner);
+/* Among those that wait for a turn; NULL: nobody does. */
+struct runner *turns_choose(const struct turns *turns, const struct scheduler_view *view);
+struct turns_plan turns_make_plan(
+	const struct turns *turns, const struct runner *target, const struct scheduler_view *view);
+double turns_floor_us(
+	const struct turns *turns, const struct runner *victim, const struct runner *target);
+double turns_index(
+	const struct turns *turns, const struct runner *runner, const struct scheduler_view *view);
+/* Until when a victim that fell idle is held for a client that comes back; 0: it is not. */
+int64_t turns_held_until(const struct turns *turns, const struct runner *victim,
+	const struct runner *target, const struct scheduler_view *view);
+
+#endif
