@@ -50,10 +50,11 @@ static void remove_runner(struct runners *runners, struct runner *runner)
 
 void runners_finish(struct runners *runners)
 {
-	struct runner *runner;
+	struct list *node;
+	struct list *following;
 
-	while ((runner = LIST_FIRST(&runners->all, struct runner, link)) != NULL)
-		remove_runner(runners, runner);
+	LIST_EACH_SAFE(&runners->all, node, following)
+	remove_runner(runners, CONTAINER_OF(node, struct runner, link));
 }
 
 /* "llama3:latest num_ctx=8192" */

@@ -24,10 +24,11 @@ static void remove_share(struct shares *shares, struct share *share)
 
 void shares_finish(struct shares *shares)
 {
-	struct share *share;
+	struct list *node;
+	struct list *following;
 
-	while ((share = LIST_FIRST(&shares->all, struct share, link)) != NULL)
-		remove_share(shares, share);
+	LIST_EACH_SAFE(&shares->all, node, following)
+	remove_share(shares, CONTAINER_OF(node, struct share, link));
 }
 
 static bool is_idle(const struct share *share)

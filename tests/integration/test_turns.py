@@ -149,7 +149,8 @@ def test_agents_in_a_closed_loop_do_not_swap_at_every_call(sim, proxy):
     assert sum(loads(sim).values()) <= calls, loads(sim)
 
 
-@pytest.mark.sim(config=BOX | {"models": [model("a", tokens=40, tokens_per_s=200), model("b")]})
+# The floor, four loads, falls into the middle of a batch: there is something to drain.
+@pytest.mark.sim(config=BOX | {"models": [model("a", tokens=50, tokens_per_s=200), model("b")]})
 def test_nothing_is_sent_to_a_model_that_gives_way(sim, proxy):
     server = turns(proxy, "--max-turn-wait", "0.2", "--max-concurrent", 2)
     callers = Callers()

@@ -17,7 +17,10 @@
 #include "core/ring.h"
 #include "core/share.h"
 
-enum { JOBS = 32, S = 1000 * 1000, LOAD_US = 10 * S, P = 2 };
+enum { JOBS = 32, P = 2 };
+
+static const int64_t S = 1000000;
+static const int64_t LOAD_US = 10000000;
 
 static struct job jobs[JOBS];
 static int job_count;
@@ -36,7 +39,7 @@ static int setup(void **state)
 	ring = ring_create(JOBS);
 	residency = residency_create();
 	scheduler = scheduler_create();
-	now_us = 1000 * (int64_t)S;
+	now_us = 1000 * S;
 	job_count = 0;
 	return 0;
 }
@@ -288,7 +291,7 @@ static void test_a_cut_waits_for_the_floor_and_for_max_turn_wait(void **state)
 {
 	struct scheduler_answer answer;
 
-	flood(39 * (int64_t)S);
+	flood(39 * S);
 	finish(&jobs[1]);
 	send_next(&jobs[3]); /* before four loads */
 	now_us += 2 * S;
@@ -296,7 +299,7 @@ static void test_a_cut_waits_for_the_floor_and_for_max_turn_wait(void **state)
 	send_next(&jobs[4]); /* the floor is passed, b has not waited 45 s */
 	answer = next();
 	assert_int_equal(answer.verdict, SCHEDULER_NOTHING);
-	assert_int_equal(answer.look_again_us, jobs[8].record.body_complete_us + 45 * (int64_t)S);
+	assert_int_equal(answer.look_again_us, jobs[8].record.body_complete_us + 45 * S);
 	now_us = answer.look_again_us;
 	finish(&jobs[3]);
 	expect_nothing(); /* a is drained: jobs[5] stays */
@@ -314,14 +317,14 @@ static void test_a_cut_waits_for_the_floor_and_for_max_turn_wait(void **state)
 static void test_without_max_turn_wait_a_turn_goes_on(void **state)
 {
 	settings.max_turn_wait_ms = 0;
-	flood(300 * (int64_t)S);
+	flood(300 * S);
 	finish(&jobs[1]);
 	send_next(&jobs[3]);
 }
 
 static void test_a_cut_is_taken_back_when_nobody_waits_for_it_any_more(void **state)
 {
-	flood(50 * (int64_t)S);
+	flood(50 * S);
 	finish(&jobs[1]);
 	expect_nothing();
 	ring_remove(ring, &jobs[8]);
@@ -351,7 +354,7 @@ static void test_a_project_that_was_served_too_much_is_cut(void **state)
 	add_with("b", "small", NULL);
 	send_next(flooding[0]);
 	send_next(flooding[1]);
-	now_us += 60 * (int64_t)S; /* two slots for 60 s, more than a load with all slots */
+	now_us += 60 * S; /* two slots for 60 s, more than a load with all slots */
 	finish(flooding[0]);
 	finish(flooding[1]);
 	expect_verdict(SCHEDULER_UNLOAD, "a:latest");
@@ -403,7 +406,7 @@ static void test_an_overdue_key_comes_first(void **state)
 {
 	tell(NULL, NULL);
 	add("one");
-	now_us += 46 * (int64_t)S;
+	now_us += 46 * S;
 	for (int i = 0; i < 20; i++)
 		add("many");
 	expect_verdict(SCHEDULER_LOAD, "one:latest");
@@ -468,7 +471,7 @@ static void test_a_returning_project_has_saved_up_nothing(void **state)
 	settings.max_concurrent = 1;
 	add_with("a", "busy", NULL);
 	send_next(&jobs[0]);
-	now_us += 100 * (int64_t)S;
+	now_us += 100 * S;
 	add_with("a", "busy", NULL);
 	add_with("a", "new", NULL);
 	assert_true(jobs[2].share->served_us >= jobs[0].charged_us);
