@@ -575,9 +575,10 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 	proxy->listeners = listeners_create(proxy->base, proxy->clients, settings, ret_error);
 	if (!proxy->listeners)
 		goto fail;
+	/* Before the lines that say that it is ready. */
+	warn_if_open(proxy);
 	for (size_t i = 0; i < listeners_count(proxy->listeners); i++)
 		fprintf(stderr, "listening on %s\n", listeners_name(proxy->listeners, i));
-	warn_if_open(proxy);
 	systemd_notify(SYSTEMD_READY);
 	if (isatty(STDERR_FILENO))
 		proxy->banner = banner_create(proxy->pool, proxy->probe, proxy->residency, settings,
