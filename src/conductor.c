@@ -6,14 +6,13 @@
 
 #include "back/loader.h"
 #include "back/probe.h"
+#include "base/delay.h"
 #include "base/memory.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "core/tally.h"
 #include "observe/stats.h"
 #include "relay/relay.h"
-
-enum { US_PER_S = 1000 * 1000 };
 
 struct conductor {
 	struct conductor_parts parts;
@@ -127,13 +126,8 @@ struct scheduler_view conductor_view(const struct conductor *conductor)
 
 static void look_again(struct conductor *conductor, int64_t wait_us)
 {
-	struct timeval wait;
 
-	if (wait_us < 0)
-		wait_us = 0;
-	wait.tv_sec = (time_t)(wait_us / US_PER_S);
-	wait.tv_usec = (suseconds_t)(wait_us % US_PER_S);
-	evtimer_add(conductor->wake, &wait);
+	delay_start(conductor->wake, wait_us);
 }
 
 /* false: there is nothing more to do now. */

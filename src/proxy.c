@@ -15,6 +15,7 @@
 #include "back/pool.h"
 #include "back/probe.h"
 #include "banner.h"
+#include "base/delay.h"
 #include "base/graveyard.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -38,7 +39,6 @@
 
 enum {
 	US_PER_MS = 1000,
-	US_PER_S = 1000 * 1000,
 	/* Descriptors that are not clients: listeners, log, epoll, signals, libraries; and each
 	   client's connection to Ollama comes on top. */
 	DESCRIPTORS_SPARE = 64,
@@ -265,17 +265,6 @@ static void on_client_closed(void *arg)
 
 /* Drain and end. */
 
-static void fire_in(struct event *timer, int64_t wait_us)
-{
-	struct timeval wait;
-
-	if (wait_us < 0)
-		wait_us = 0;
-	wait.tv_sec = (time_t)(wait_us / US_PER_S);
-	wait.tv_usec = (suseconds_t)(wait_us % US_PER_S);
-	evtimer_add(timer, &wait);
-}
-
 static void begin_drain(struct proxy *proxy)
 {
 	int64_t limit_ms = proxy->settings->drain_timeout_ms;
@@ -289,7 +278,7 @@ static void begin_drain(struct proxy *proxy)
 	passes_drain(proxy->passes);
 	clients_close_idle(proxy->clients);
 	if (limit_ms > 0)
-		fire_in(proxy->end, limit_ms * US_PER_MS);
+		delay_start(proxy->end, limit_ms * US_PER_MS);
 }
 
 static void stop_now(struct proxy *proxy)
@@ -299,7 +288,7 @@ static void stop_now(struct proxy *proxy)
 	relay_stop(proxy->relay);
 	passes_stop(proxy->passes);
 	clients_close_idle(proxy->clients);
-	fire_in(proxy->end, LAST_WORDS_US);
+	delay_start(proxy->end, LAST_WORDS_US);
 }
 
 static bool is_idle(const struct proxy *proxy)

@@ -9,6 +9,7 @@
 #include "core/admission.h"
 #include "front/client.h" /* for the query alone: PRODUCT 1.3, ?ready=1 */
 #include "front/reply.h"
+#include "http/target.h"
 #include "json/writer.h"
 
 enum { STATUS_OK = 200, STATUS_UNAVAILABLE = 503 };
@@ -76,21 +77,6 @@ void admin_write_health(struct json_writer *writer, const struct admin_view *vie
 	json_end_object(writer);
 }
 
-/* One parameter of the query is `wanted`, compared as it is written. */
-static bool query_has(const char *target, const char *wanted)
-{
-	size_t length = strlen(wanted);
-	const char *at = strchr(target, '?');
-
-	while (at) {
-		at++;
-		if (strncmp(at, wanted, length) == 0 && (at[length] == '\0' || at[length] == '&'))
-			return true;
-		at = strchr(at, '&');
-	}
-	return false;
-}
-
 void admin_answer(const struct admin_view *view, struct client *client, const struct route *route)
 {
 	struct json_writer *writer;
@@ -108,7 +94,7 @@ void admin_answer(const struct admin_view *view, struct client *client, const st
 	switch (route->own) {
 	case OWN_HEALTH:
 		status = admin_health_status(
-			view, query_has(client_head(client)->target, "ready=1"));
+			view, target_has_query_flag(client_head(client)->target, "ready"));
 		admin_write_health(writer, view);
 		break;
 	case OWN_QUEUE_STATS:

@@ -8,6 +8,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
+#include "base/delay.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "front/client_parts.h"
@@ -239,16 +240,11 @@ void client_arm(struct client *client)
 	enum outcome why;
 	int64_t due_us = limit_of(client, &why);
 	int64_t wait_us = due_us - ticker_now_us();
-	struct timeval wait;
 
 	if (due_us == 0 || (client->timer_due_us && client->timer_due_us <= due_us))
 		return;
 	if (!client->timer)
 		client->timer = evtimer_new(client->clients->base, on_timer, client);
-	if (wait_us < 0)
-		wait_us = 0;
-	wait.tv_sec = (time_t)(wait_us / US_PER_S);
-	wait.tv_usec = (suseconds_t)(wait_us % US_PER_S);
 	client->timer_due_us = due_us;
-	evtimer_add(client->timer, &wait);
+	delay_start(client->timer, wait_us);
 }

@@ -41,18 +41,6 @@ static void add_status_line(struct evbuffer *output, int status, const char *rea
 		output, "HTTP/1.1 %d %s\r\n", status, reason ? reason : http_reason(status));
 }
 
-void reply_interim(struct client *client, int status, const struct fields *fields)
-{
-	struct evbuffer *output = client_output(client);
-
-	assert(!client->answer_begun);
-	add_status_line(output, status, NULL);
-	for (size_t i = 0; fields && i < fields->count; i++)
-		field_write(output, &fields->items[i]);
-	add_text(output, "\r\n");
-	client_mark_dirty(client);
-}
-
 /* Chunked where the length is unknown and the client can read it, else up to the end of the
  * connection. */
 static void write_framing(struct client *client, struct evbuffer *output, struct framing framing,

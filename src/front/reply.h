@@ -19,8 +19,6 @@
 struct client;
 struct evbuffer;
 
-/* "HTTP/1.1 102 Processing" with these fields; HTTP/1.1 clients only. */
-void reply_interim(struct client *client, int status, const struct fields *fields);
 /*
  * The head: `fields` without hop-by-hop fields and framing. What the body will be: NONE, LENGTH,
  * CHUNKED, or UNTIL_CLOSE (length unknown: sent chunked to HTTP/1.1, to the end of the connection

@@ -11,6 +11,7 @@
 #include "back/pool.h"
 #include "back/probe.h"
 #include "back/tunnel.h"
+#include "base/delay.h"
 #include "base/graveyard.h"
 #include "base/list.h"
 #include "base/memory.h"
@@ -35,7 +36,6 @@ enum {
 	/* A pass's body up to this is collected and sent by an exchange (PRODUCT 1.7). */
 	PASS_COLLECT_BYTES = 64 * 1024,
 	US_PER_MS = 1000,
-	US_PER_S = 1000 * 1000,
 	STATUS_NO_CONTENT = 204,
 };
 
@@ -363,18 +363,13 @@ void pass_arm(struct pass *pass)
 {
 	int64_t due_us = limit_of(pass);
 	int64_t wait_us = due_us - ticker_now_us();
-	struct timeval wait;
 
 	if (due_us == 0 || (pass->timer_due_us && pass->timer_due_us <= due_us))
 		return;
 	if (!pass->timer)
 		pass->timer = evtimer_new(pass->passes->parts.base, on_timer, pass);
-	if (wait_us < 0)
-		wait_us = 0;
-	wait.tv_sec = (time_t)(wait_us / US_PER_S);
-	wait.tv_usec = (suseconds_t)(wait_us % US_PER_S);
 	pass->timer_due_us = due_us;
-	evtimer_add(pass->timer, &wait);
+	delay_start(pass->timer, wait_us);
 }
 
 /* Beginnings. */

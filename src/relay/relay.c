@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "back/probe.h"
+#include "base/delay.h"
 #include "base/graveyard.h"
 #include "base/memory.h"
 #include "base/pieces.h"
@@ -26,7 +27,6 @@
 
 enum {
 	US_PER_MS = 1000,
-	US_PER_S = 1000 * 1000,
 };
 
 struct relay *relay_create(const struct relay_parts *parts, struct settings *settings)
@@ -202,19 +202,14 @@ void relay_arm(struct relay_job *carried)
 {
 	int64_t due_us = limit_of(carried);
 	int64_t wait_us = due_us - ticker_now_us();
-	struct timeval wait;
 
 	/* A timer that is pending for an earlier moment looks again when it fires. */
 	if (due_us == 0 || (carried->timer_due_us && carried->timer_due_us <= due_us))
 		return;
 	if (!carried->timer)
 		carried->timer = evtimer_new(carried->relay->parts.base, on_timer, carried);
-	if (wait_us < 0)
-		wait_us = 0;
-	wait.tv_sec = (time_t)(wait_us / US_PER_S);
-	wait.tv_usec = (suseconds_t)(wait_us % US_PER_S);
 	carried->timer_due_us = due_us;
-	evtimer_add(carried->timer, &wait);
+	delay_start(carried->timer, wait_us);
 }
 
 /* What the body told, into the record. */
