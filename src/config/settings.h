@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "config/rules.h"
 
 enum scheduler_kind { SCHEDULER_FIFO, SCHEDULER_TURNS };
 enum concurrency_kind { CONCURRENCY_FIXED };
@@ -56,6 +57,7 @@ struct settings {
 	char *key_salt;	     /* stands before each key when it is hashed; "" */
 	struct api_key *api_keys;
 	size_t api_keys_count; /* 0: nobody needs a key */
+	struct rules rules;    /* for projects, models, clients and listeners */
 
 	/* queue */
 	int64_t max_concurrent;	      /* 3 */

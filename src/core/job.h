@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "core/policy.h"
 #include "core/record.h"
 #include "core/tally.h"
 
@@ -53,6 +54,7 @@ enum { JOB_GROUPS = 2 };
 
 struct job {
 	struct record record;
+	struct policy policy; /* of the settings that it came under */
 	enum job_state state;
 	enum reply_state reply;
 	struct tally *tally;

@@ -294,11 +294,11 @@ static void enter_queue(struct relay_job *carried)
 	struct admission admission = relay_admission(relay, carried->settings);
 	enum outcome refusal = admission_at_queue(&admission);
 	int64_t now_us = ticker_now_us();
-	int64_t timeout_ms = carried->settings->default_timeout_ms;
 	bool is_unload = is_mere_unload(carried, seen);
 
 	job->record.body_complete_us = now_us;
 	note_peek(carried, seen);
+	policy_add_model(&job->policy, carried->settings, job->record.model);
 	if (!pass_model(carried, seen->valid))
 		return;
 	if (is_unload) {
@@ -315,7 +315,8 @@ static void enter_queue(struct relay_job *carried)
 	peek_destroy(carried->peek);
 	carried->peek = NULL;
 	job->queued_since_us = now_us;
-	job->deadline_us = timeout_ms > 0 ? now_us + timeout_ms * US_PER_MS : 0;
+	job->deadline_us =
+		job->policy.timeout_ms > 0 ? now_us + job->policy.timeout_ms * US_PER_MS : 0;
 	if (scheduler_is_loading(relay->parts.scheduler, job))
 		job_load_begun(job, now_us);
 	relay_set_state(carried, JOB_QUEUED);
@@ -419,6 +420,7 @@ static struct relay_job *begin(
 	carried->route = *route;
 	carried->client = client;
 	job_init(&carried->job, relay->parts.tally);
+	policy_init(&carried->job.policy, carried->settings);
 	list_append(&relay->jobs, &carried->job.link);
 	forward_fill_record(&carried->job.record, client, route);
 	carried->has_body = client_head(client)->framing.kind != FRAMING_NONE;

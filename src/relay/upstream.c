@@ -46,7 +46,7 @@ static void requeue(struct relay_job *carried)
 
 	scheduler_released(
 		carried->relay->parts.scheduler, job, now_us - job->record.dispatched_us, now_us);
-	job_queue_again(job, now_us, carried->settings->default_timeout_ms * US_PER_MS);
+	job_queue_again(job, now_us, job->policy.timeout_ms * US_PER_MS);
 	if (scheduler_is_loading(carried->relay->parts.scheduler, job))
 		job_load_begun(job, now_us);
 	relay_set_state(carried, JOB_QUEUED);
