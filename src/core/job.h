@@ -62,6 +62,11 @@ struct job {
 	bool in_ring;
 	int64_t queued_since_us; /* this stay in the queue began */
 	int64_t deadline_us;	 /* the wait's bound; 0: none */
+	int64_t patience_due_us; /* started later it is answered too late; 0: never (core/patience)
+				  */
+	int64_t first_us;	 /* it came back to a place kept since then; 0: it did not */
+	int64_t start_us;	 /* from the last forecast's now; -1: not told */
+	uint64_t body_hash;	 /* of base/hash64 */
 	int refused;		 /* dispatches that ended at a refused connection */
 	int broken;		 /* sendings that ended before the response head */
 
@@ -95,6 +100,13 @@ void job_load_begun(struct job *job, int64_t now_us);
 void job_load_ended(struct job *job, int64_t now_us);
 /* It goes back to the queue: its bound goes on with what is left of it. `timeout_us` 0: none. */
 void job_queue_again(struct job *job, int64_t now_us, int64_t timeout_us);
+/* When it came first: orders jobs of one runner, class and project. */
+int64_t job_first_us(const struct job *job);
+/* QUEUED: when its wait ends at the latest, 0: never. The client's patience goes on while its
+ * runner is being loaded, the queue's bound stands still. */
+int64_t job_wait_end_us(const struct job *job);
+/* QUEUED, and its wait has ended: it is not to be dispatched. */
+bool job_is_over(const struct job *job, int64_t now_us);
 /* READING only: it proved to be a pass (a mere unload): received is taken back. The job must not be
  * used afterwards but to finish it. */
 void job_leave_as_pass(struct job *job);

@@ -39,9 +39,10 @@ struct runner_survey {
 struct runner {
 	struct list link;
 	uint32_t id;
-	char *key;	/* "llama3:latest" or "llama3:latest num_ctx=8192" */
-	char *model;	/* canonical */
-	char *spelling; /* of its first client: what Ollama is asked for */
+	char *key;	   /* "llama3:latest" or "llama3:latest num_ctx=8192" */
+	char *model;	   /* canonical */
+	uint64_t key_hash; /* of base/hash64 */
+	char *spelling;	   /* of its first client: what Ollama is asked for */
 	bool has_option[PEEK_OPTION_COUNT];
 	int64_t option[PEEK_OPTION_COUNT];
 	enum runner_kind kind;
@@ -70,6 +71,7 @@ struct runner {
 	int64_t idle_since_us; /* its last job ended */
 	uint64_t served;       /* jobs sent in this turn */
 	struct runner_survey survey;
+	size_t forecast_key; /* scratch of turns_forecast(): its number there */
 };
 
 struct runners {
@@ -101,6 +103,7 @@ double runner_arrivals(const struct runner *runner, int64_t now_us, double span_
 /* W(k, n): the time to clear `jobs` with `parallel` at once. */
 double runner_clear_us(
 	const struct runners *runners, const struct runner *runner, double jobs, double parallel);
+double runner_clear_time_us(double service_us, double jobs, double parallel);
 /* How long to hold it, at most `most_us`, for a client that comes back at once: the delay d that
  * maximises P(X <= d) * gain - others * E[min(X, d)]; 0: not at all. */
 int64_t runner_hold_us(const struct runner *runner, double most_us, double gain_us, double others);

@@ -5,6 +5,8 @@
 
 #include "base/memory.h"
 #include "config/settings.h"
+#include "core/forecast.h"
+#include "core/forecast_fill.h"
 #include "core/job.h"
 #include "core/ring.h"
 #include "core/turns.h"
@@ -14,10 +16,13 @@
 /* A load that ended without an answer may be what kills Ollama: tried twice, as a job is (PRODUCT
  * 3.11). */
 enum { BROKEN_LOADS_MOST = 2 };
+/* Before anything was measured: a short answer. */
+enum { SERVICE_PRIOR_US = 1000 * 1000 };
 
 struct scheduler {
 	double service_us; /* 0: none yet */
 	struct turns *turns;
+	struct forecast *forecast;
 	int64_t told; /* explain: places in order of arrival that were told */
 };
 
@@ -37,6 +42,7 @@ struct scheduler *scheduler_create(void)
 	struct scheduler *scheduler = mem_zalloc(sizeof(*scheduler));
 
 	scheduler->turns = turns_create();
+	scheduler->forecast = forecast_create();
 	return scheduler;
 }
 
@@ -45,6 +51,7 @@ void scheduler_destroy(struct scheduler *scheduler)
 	if (!scheduler)
 		return;
 	turns_destroy(scheduler->turns);
+	forecast_destroy(scheduler->forecast);
 	free(scheduler);
 }
 
@@ -58,21 +65,24 @@ uint64_t scheduler_free_slots(
 
 struct scheduler_answer scheduler_first(const struct scheduler_view *view)
 {
-	struct scheduler_answer nothing = {.verdict = SCHEDULER_NOTHING};
+	struct scheduler_answer first = {.verdict = SCHEDULER_NOTHING};
 
 	if (scheduler_free_slots(NULL, view->settings, view->in_progress) == 0)
-		return nothing;
+		return first;
 	for (size_t i = 0; i < ring_count(view->ring); i++) {
 		struct job *job = ring_at(view->ring, i);
 
 		if (job->state != JOB_QUEUED)
 			continue;
 		/* Work past its deadline is never dispatched; its own timer ends it. */
-		if (job->deadline_us && job->deadline_us <= view->now_us)
+		if (job_is_over(job, view->now_us))
 			continue;
-		return (struct scheduler_answer){.verdict = SCHEDULER_DISPATCH, .job = job};
+		/* The ring is in order of arrival, but for those that came back to their place. */
+		if (!first.job || job_first_us(job) < job_first_us(first.job))
+			first = (struct scheduler_answer){
+				.verdict = SCHEDULER_DISPATCH, .job = job};
 	}
-	return nothing;
+	return first;
 }
 
 void scheduler_enter(struct scheduler *scheduler, const struct settings *settings, struct job *job,
@@ -191,6 +201,37 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 	if (held_by)
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES, "%s", held_by);
 	return place;
+}
+
+/* Arrival order is the rule with one key that is always loaded. */
+static void forecast_fifo(struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	const struct forecast_box box = {.slots = (uint64_t)view->settings->max_concurrent};
+	const struct forecast_key key = {
+		.service_us = (double)scheduler_expected_us(scheduler, NULL),
+		.parallel = box.slots,
+		.is_resident = true,
+	};
+
+	forecast_begin(scheduler->forecast, &box);
+	forecast_add_key(scheduler->forecast, &key);
+	forecast_fill(scheduler->forecast, view, NULL);
+	forecast_run(scheduler->forecast);
+}
+
+void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	if (view->settings->scheduler == SCHEDULER_TURNS)
+		turns_forecast(scheduler->turns, view, scheduler->forecast);
+	else
+		forecast_fifo(scheduler, view);
+}
+
+int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job)
+{
+	if (job && job->runner)
+		return (int64_t)runner_service_us(turns_runners(scheduler->turns), job->runner);
+	return scheduler->service_us > 0 ? (int64_t)scheduler->service_us : SERVICE_PRIOR_US;
 }
 
 const struct runners *scheduler_runners(const struct scheduler *scheduler)

@@ -13,6 +13,8 @@
 #include "core/runner.h"
 
 struct job;
+struct list;
+struct places;
 struct residency;
 struct ring;
 struct scheduler;
@@ -26,6 +28,9 @@ struct scheduler_view {
 	const struct ring *ring;
 	const struct settings *settings;
 	uint64_t in_progress; /* slots held */
+	/* For forecasts; NULL: not known. */
+	const struct list *living; /* struct job.link: those that run are among them */
+	const struct places *places;
 };
 
 enum scheduler_verdict {
@@ -109,6 +114,11 @@ void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *
  * scheduler_report(). */
 int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
+/* Sets start_us of all jobs that wait: when each will start by the rule, from now and without
+ * further arrivals; gates count as open. */
+void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view *view);
+/* How long the job is expected to hold its slot. */
+int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job);
 /* All keys, empty without turns. */
 const struct runners *scheduler_runners(const struct scheduler *scheduler);
 /* A job that Ollama had begun to answer holds its slot no longer; `held_us` since its dispatch.

@@ -269,8 +269,7 @@ static void sync_residency(struct turns *turns, const struct scheduler_view *vie
 
 static bool may_still_go(const struct job *job, int64_t now_us)
 {
-	return job->state == JOB_QUEUED &&
-	       (!job->deadline_us || job->load_since_us || job->deadline_us > now_us);
+	return job->state == JOB_QUEUED && !job_is_over(job, now_us);
 }
 
 static bool is_loose(const struct job *job)
@@ -288,6 +287,13 @@ static double served_us(const struct job *job)
 	return job->share ? job->share->served_us : 0;
 }
 
+/* Those of one project in order of their first arrival (PRODUCT 3.5). */
+static bool goes_before(const struct job *one, const struct job *other)
+{
+	return served_us(one) < served_us(other) ||
+	       (served_us(one) <= served_us(other) && job_first_us(one) < job_first_us(other));
+}
+
 static void survey_job(struct turns *turns, struct job *job, int64_t now_us, double lead_us)
 {
 	struct runner_survey *survey = &job->runner->survey;
@@ -299,7 +305,7 @@ static void survey_job(struct turns *turns, struct job *job, int64_t now_us, dou
 		survey->counts = true;
 		survey->weight += SECOND_US + (double)(now_us - since_us);
 	}
-	if (!survey->next || served_us(job) < served_us(survey->next))
+	if (!survey->next || goes_before(job, survey->next))
 		survey->next = job;
 	if (job->runner->kind == RUNNER_UNKNOWN && !turns->unlooked)
 		turns->unlooked = job->runner;
@@ -518,8 +524,7 @@ static struct job *choose_job(const struct turns *turns, const struct scheduler_
 
 		if (!job || !is_served(turns, runner))
 			continue;
-		if (!best || served_us(job) < served_us(best) ||
-			(served_us(job) <= served_us(best) && came_us(job) < came_us(best)))
+		if (!best || goes_before(job, best))
 			best = job;
 	}
 	return best;

@@ -17,6 +17,7 @@
 #include "core/runner.h"
 #include "core/scheduler.h"
 
+struct forecast;
 struct turns;
 
 struct turns *turns_create(void);
@@ -41,6 +42,10 @@ void turns_loaded(struct turns *turns, int64_t took_us, int64_t loaded_us, int64
 void turns_load_failed(struct turns *turns, int64_t now_us);
 /* The runner whose load is under way, or NULL. */
 struct runner *turns_loading(const struct turns *turns);
+
+/* Sets start_us of all waiting jobs. */
+void turns_forecast(
+	struct turns *turns, const struct scheduler_view *view, struct forecast *forecast);
 
 /* For people. */
 void turns_report(struct turns *turns, const struct scheduler_view *view,
