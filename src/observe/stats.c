@@ -35,6 +35,7 @@ void stats_add(struct stats *stats, const struct record *record)
 	add_wait(stats, record);
 	if (record->outcome == OUTCOME_SUCCESS)
 		add_latency(stats, record);
+	stats->patience_doubted += record->patience_doubted;
 	if (record->is_load) {
 		stats->model_loads++;
 		if (record->load_duration >= 0)

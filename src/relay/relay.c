@@ -65,6 +65,11 @@ const struct list *relay_jobs(const struct relay *relay)
 	return &relay->jobs;
 }
 
+const struct places *relay_places(const struct relay *relay)
+{
+	return &relay->places;
+}
+
 uint64_t relay_bodies_bytes(const struct relay *relay)
 {
 	return relay->bodies_bytes;
@@ -138,6 +143,7 @@ void relay_load_ended(struct relay *relay, const struct runner *runner)
 		if (!waits_for(job, runner))
 			continue;
 		job_load_ended(job, ticker_now_us());
+		relay->is_patience_due = true;
 		relay_arm(relay_job_of(job));
 	}
 }
@@ -159,7 +165,10 @@ void relay_load_failed(struct relay *relay, const struct runner *runner, enum ou
 
 void relay_set_state(struct relay_job *carried, enum job_state state)
 {
+	bool held_slot = job_holds_slot(&carried->job);
+
 	job_set_state(&carried->job, state);
+	carried->relay->is_patience_due |= held_slot && !job_holds_slot(&carried->job);
 	carried->state_since_us = ticker_now_us();
 	carried->relay->parts.on_changed(carried->relay->parts.arg);
 }
@@ -180,7 +189,7 @@ static int64_t limit_of(const struct relay_job *carried)
 
 	switch (carried->job.state) {
 	case JOB_QUEUED:
-		return carried->job.load_since_us ? 0 : carried->job.deadline_us;
+		return job_wait_end_us(&carried->job);
 	case JOB_CONNECTING:
 		limit_ms = settings->upstream_connect_timeout_ms;
 		break;
@@ -292,7 +301,7 @@ static void enter_queue(struct relay_job *carried)
 	struct job *job = &carried->job;
 	const struct peek_result *seen = peek_finish(carried->peek);
 	struct admission admission = relay_admission(relay, carried->settings);
-	enum outcome refusal = admission_at_queue(&admission);
+	enum outcome refusal;
 	int64_t now_us = ticker_now_us();
 	bool is_unload = is_mere_unload(carried, seen);
 
@@ -305,6 +314,10 @@ static void enter_queue(struct relay_job *carried)
 		become_pass(carried);
 		return;
 	}
+	/* Those that came in this very turn are not tested yet. */
+	if (admission_at_queue(&admission) != OUTCOME_NONE)
+		relay_test_patience(relay);
+	refusal = admission_at_queue(&admission);
 	if (refusal == OUTCOME_NONE && !ring_put(relay->parts.ring, job))
 		refusal = OUTCOME_QUEUE_FULL;
 	if (refusal != OUTCOME_NONE) {
@@ -312,6 +325,7 @@ static void enter_queue(struct relay_job *carried)
 		return;
 	}
 	scheduler_enter(relay->parts.scheduler, carried->settings, job, seen, now_us);
+	relay_begin_patience(carried);
 	peek_destroy(carried->peek);
 	carried->peek = NULL;
 	job->queued_since_us = now_us;
@@ -325,7 +339,10 @@ static void enter_queue(struct relay_job *carried)
 
 static void feed_peek(void *object, const void *bytes, size_t length)
 {
-	peek_feed(object, bytes, length);
+	struct relay_job *carried = object;
+
+	peek_feed(carried->peek, bytes, length);
+	hash64_feed(&carried->body_hash, bytes, length);
 }
 
 static void on_body(void *arg, struct evbuffer *data, bool is_complete)
@@ -337,7 +354,7 @@ static void on_body(void *arg, struct evbuffer *data, bool is_complete)
 	enum outcome refusal;
 
 	assert(carried->job.state == JOB_READING);
-	pieces_feed(data, feed_peek, carried->peek);
+	pieces_feed(data, feed_peek, carried);
 	if (!spool_append(carried->spool, data)) {
 		relay_fail(carried, OUTCOME_QUEUE_FULL,
 			"no room to keep the request body: free space in spool_directory");
@@ -423,6 +440,7 @@ static struct relay_job *begin(
 	policy_init(&carried->job.policy, carried->settings);
 	list_append(&relay->jobs, &carried->job.link);
 	forward_fill_record(&carried->job.record, client, route);
+	relay_note_patience(carried);
 	carried->has_body = client_head(client)->framing.kind != FRAMING_NONE;
 	carried->spool = spool_create(
 		(size_t)carried->settings->body_memory, carried->settings->spool_directory);

@@ -11,6 +11,7 @@
 
 #include "core/admission.h"
 #include "core/record.h"
+#include "core/scheduler.h"
 #include "core/tally.h"
 
 struct access_verdict;
@@ -20,6 +21,7 @@ struct graveyard;
 struct job;
 struct list;
 struct passes;
+struct places;
 struct pool;
 struct probe;
 struct relay;
@@ -42,6 +44,8 @@ struct relay_parts {
 	struct probe *probe;
 	struct passes *passes; /* takes over jobs that prove to be mere unloads */
 	struct record_events observers;
+	/* What the scheduler sees now. */
+	struct scheduler_view (*on_view)(void *arg);
 	/* Something changed that the scheduler should see; the turn's tail asks it. */
 	void (*on_changed)(void *arg);
 	void *arg;
@@ -71,6 +75,12 @@ void relay_load_failed(struct relay *relay, const struct runner *runner, enum ou
 void relay_drain(struct relay *relay);
 /* drain_timeout is over: waiting jobs get 503, running ones are cut. */
 void relay_stop(struct relay *relay);
+
+/* The turn's tail, after the scheduler: clients that cannot be answered in time are told so, if a
+ * job came, ended or was loaded since the last time. */
+void relay_test_patience(struct relay *relay);
+/* Places that are kept for clients which were told to come back. */
+const struct places *relay_places(const struct relay *relay);
 
 /* struct job.link of all living jobs in order of arrival. */
 const struct list *relay_jobs(const struct relay *relay);

@@ -5,8 +5,10 @@
 #ifndef SO_RELAY_RELAY_PARTS_H
 #define SO_RELAY_RELAY_PARTS_H
 
+#include "base/hash64.h"
 #include "core/admission.h"
 #include "core/job.h"
+#include "core/places.h"
 #include "core/route.h"
 #include "relay/relay.h"
 #include "json/tap.h"
@@ -22,6 +24,8 @@ struct relay {
 	struct list jobs; /* struct job.link */
 	uint64_t bodies_bytes;
 	bool draining;
+	struct places places; /* of clients that were told to come back */
+	bool is_patience_due; /* what may make somebody late happened since it was tested */
 };
 
 /* A job with everything that hangs on it. */
@@ -36,7 +40,8 @@ struct relay_job {
 	struct spool *spool;	/* the body; NULL after the response head */
 	uint64_t spooled_bytes; /* counted in relay->bodies_bytes */
 	bool has_body;
-	struct peek *peek; /* while READING */
+	struct hash64 body_hash; /* while READING */
+	struct peek *peek;	 /* while READING */
 	struct exchange *exchange;
 	enum known listed; /* was the model loaded at dispatch? */
 	int status;	   /* of Ollama's answer; 0: none yet */
@@ -68,6 +73,14 @@ void relay_upstream_timeout(struct relay_job *carried);
 void relay_client_has_room(struct relay_job *carried);
 /* STREAMING: when Ollama has been silent for too long while we listen; 0: never. */
 int64_t relay_idle_limit(const struct relay_job *carried);
+
+/* in_time.c */
+/* At the complete head: how long will its client wait? */
+void relay_note_patience(struct relay_job *carried);
+/* It enters the queue, at the place that was kept for it if there is one. */
+void relay_begin_patience(struct relay_job *carried);
+/* QUEUED, and its client's time is over. The job must not be used afterwards. */
+void relay_out_of_time(struct relay_job *carried);
 
 /* ending.c */
 /*
