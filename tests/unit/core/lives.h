@@ -15,6 +15,7 @@
 #include "config/settings.h"
 #include "core/admission.h"
 #include "core/job.h"
+#include "core/places.h"
 #include "core/scheduler.h"
 
 enum {
@@ -80,6 +81,7 @@ struct event {
 	X(UNLOAD_FORGOTTEN, "an unload is asked for while one is under way", "2:") \
 	X(CUT_TOO_EARLY, "a turn is cut at once", "4:")                            \
 	X(RUNNER_IDLE, "a loaded runner is not served", "6:")                      \
+	X(PLACE_LOST, "a kept place is not honoured", "8:")                        \
 	X(OVERDUE_IGNORED, "a turn goes on although another is overdue", "9:")
 
 enum fault {
@@ -95,6 +97,7 @@ struct carried {
 	enum job_state expected; /* by every change that lives.c made */
 	size_t index;		 /* in world.in_state[expected] */
 	uint64_t place;		 /* order of arrival in the ring */
+	int64_t first_us;	 /* of its first arrival, as the lives know it */
 	uint64_t announced;	 /* body bytes in the head; 0: chunked */
 	uint64_t body_bytes;
 	uint64_t kept_bytes; /* counted in admission.bodies_bytes */
@@ -143,6 +146,7 @@ struct seen {
 	uint64_t trials;
 	uint64_t holds;
 	uint64_t overdue;
+	uint64_t came_back; /* to a place that was kept */
 	uint64_t retry_after_least;
 	uint64_t retry_after_most;
 };
@@ -158,6 +162,8 @@ struct world {
 	int64_t now_us;
 	bool paused;
 	bool upstream_usable;
+	struct places places;
+	bool is_patience_due;
 	bool refuse_at_once; /* the next dispatch of this turn finds the connection refused */
 
 	/* What lives.c knows by itself, to compare core with. */
@@ -215,9 +221,14 @@ void check_turns(struct world *world);
 void check_turn_dispatch(struct world *world, const struct carried *carried);
 void world_note_sent(struct world *world, const struct carried *carried);
 
+/* lives_patience.c; the turn's tail, after the scheduler. true: somebody was refused */
+bool world_test_patience(struct world *world, const struct scheduler_view *view);
+
 /* lives_check.c; each notes in world->broken what does not hold. */
 void check_all(struct world *world);
 void check_dispatch(struct world *world, const struct carried *carried);
+/* `other` waits too, and of the two it should have gone. */
+void check_order(struct world *world, const struct carried *carried, const struct carried *other);
 void check_retry_after(struct world *world, int seconds);
 void check_nothing_is_left(struct world *world);
 

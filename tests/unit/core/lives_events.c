@@ -50,6 +50,7 @@ static void arrive(struct world *world, const struct event *event)
 	carried->announced = event->how % 2 ? event->how % (3 * PIECE_BYTES_MOST) : 0;
 	job_init(&carried->job, &world->tally);
 	carried->job.record.arrived_us = world->now_us;
+	carried_note_patience(carried, event->how);
 	world_put(world, carried, JOB_READING);
 	carried->state_since_us = world->now_us;
 	world->received++;
@@ -96,6 +97,7 @@ static void enter_queue(struct world *world, struct carried *carried)
 	}
 	carried->place = world->next_place++;
 	enter_scheduler(world, carried);
+	carried_begin_patience(world, carried);
 	job->queued_since_us = world->now_us;
 	job->deadline_us = timeout_ms > 0 ? world->now_us + timeout_ms * US_PER_MS : 0;
 	if (scheduler_is_loading(world->scheduler, job))

@@ -43,8 +43,7 @@ static uint64_t waiting(const struct world *world, const struct runner *runner)
 	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
 		const struct job *job = &world->in_state[JOB_QUEUED][i]->job;
 
-		count += job->runner == runner && (!job->deadline_us || job->load_since_us ||
-							  job->deadline_us > world->now_us);
+		count += job->runner == runner && !job_is_over(job, world->now_us);
 	}
 	return count;
 }
@@ -407,8 +406,7 @@ static const struct runner *overdue_one(const struct world *world)
 
 		if (!job->runner || job->runner->kind != RUNNER_GENERATES ||
 			job->runner->is_resident || job->runner->jobs.running > 0 ||
-			(job->deadline_us && job->deadline_us <= world->now_us) ||
-			job->record.body_complete_us > oldest_us)
+			job_is_over(job, world->now_us) || job->record.body_complete_us > oldest_us)
 			continue;
 		oldest_us = job->record.body_complete_us;
 		overdue = job->runner;
@@ -450,11 +448,8 @@ void check_turn_dispatch(struct world *world, const struct carried *carried)
 	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
 		const struct carried *other = world->in_state[JOB_QUEUED][i];
 
-		world_demand(world,
-			other->place >= carried->place || other->job.runner != runner ||
-				other->project != carried->project ||
-				(other->job.deadline_us && other->job.deadline_us <= world->now_us),
-			"5: an older one of its key and project waits");
+		if (other->job.runner == runner && other->project == carried->project)
+			check_order(world, carried, other);
 	}
 }
 

@@ -90,10 +90,10 @@ static void assert_all_was_seen(const struct seen *seen)
 {
 	static const enum outcome possible[] = {OUTCOME_SUCCESS, OUTCOME_UPSTREAM_CLIENT_ERROR,
 		OUTCOME_UPSTREAM_STATUS, OUTCOME_QUEUE_FULL, OUTCOME_QUEUE_TIMEOUT,
-		OUTCOME_SHUTTING_DOWN, OUTCOME_SHUTTING_DOWN_CUT, OUTCOME_BODY_TOO_LARGE,
-		OUTCOME_REQUEST_TIMEOUT, OUTCOME_CLIENT_STALLED, OUTCOME_CANCELLED,
-		OUTCOME_UPSTREAM_RESET, OUTCOME_UPSTREAM_MALFORMED, OUTCOME_UPSTREAM_TIMEOUT,
-		OUTCOME_UPSTREAM_TRUNCATED, OUTCOME_CLIENT_GONE};
+		OUTCOME_NO_TIME_LEFT, OUTCOME_SHUTTING_DOWN, OUTCOME_SHUTTING_DOWN_CUT,
+		OUTCOME_BODY_TOO_LARGE, OUTCOME_REQUEST_TIMEOUT, OUTCOME_CLIENT_STALLED,
+		OUTCOME_CANCELLED, OUTCOME_UPSTREAM_RESET, OUTCOME_UPSTREAM_MALFORMED,
+		OUTCOME_UPSTREAM_TIMEOUT, OUTCOME_UPSTREAM_TRUNCATED, OUTCOME_CLIENT_GONE};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(possible); i++)
 		assert_true(seen->outcomes[possible[i]] > 0);
@@ -105,6 +105,7 @@ static void assert_all_was_seen(const struct seen *seen)
 	assert_true(seen->passes > 0);
 	assert_true(seen->loads > 0 && seen->unloads > 0 && seen->trials > 0);
 	assert_true(seen->cuts > 0 && seen->holds > 0 && seen->overdue > 0);
+	assert_true(seen->came_back > 0);
 	assert_true(seen->retry_after_least > 0);
 	assert_true(seen->retry_after_most > 0);
 }
