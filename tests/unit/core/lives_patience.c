@@ -1,5 +1,7 @@
 /* Clients that will not wait for ever, as relay/in_time.c has them: told early, and their places
  * are kept for those that come back. */
+#include <string.h>
+
 #include "core/patience.h"
 #include "lives_parts.h"
 
@@ -16,13 +18,14 @@ void carried_note_patience(struct carried *carried, uint32_t how)
 	if ((how >> 8) % PATIENT_ONE_OF != PATIENT_REST)
 		return;
 	carried->job.policy.patience_us = STEP_US * (1 + (how >> 12) % STEPS);
+	/* All of them are alike but for their model, so that some come back by chance. */
+	strcpy(carried->job.record.client_ip, "10.0.0.1");
 }
 
 void carried_begin_patience(struct world *world, struct carried *carried)
 {
 	struct job *job = &carried->job;
 
-	/* All bodies and addresses are alike, so that some come back by chance. */
 	places_claim(&world->places, job, world->now_us);
 	if (job->first_us)
 		world->seen->came_back++;
