@@ -169,8 +169,8 @@ static void note_absent(struct forecast *forecast, size_t at)
 
 	forecast->absent = forecast_grow(forecast->absent, forecast->absent_count,
 		&forecast->absent_room, sizeof(forecast->absent[0]));
-	for (; place > 0 && forecast->jobs[forecast->absent[place - 1]].is.age_us <
-				    forecast->jobs[at].is.age_us;
+	for (; place > 0 && forecast->jobs[forecast->absent[place - 1]].is.comes_us >
+				    forecast->jobs[at].is.comes_us;
 		place--)
 		forecast->absent[place] = forecast->absent[place - 1];
 	forecast->absent[place] = at;
@@ -187,7 +187,7 @@ void forecast_run(struct forecast *forecast)
 		struct forecast_run_key *key = &forecast->keys[entry->is.key];
 
 		put_in_lane(forecast, i);
-		if (entry->is.age_us < 0) {
+		if (entry->is.comes_us > 0) {
 			note_absent(forecast, i);
 			continue;
 		}

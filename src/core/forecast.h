@@ -38,7 +38,8 @@ struct forecast_job {
 	double served_us; /* what its project has had, by its weight */
 	double weight;
 	int64_t first_us;      /* orders jobs of a key, class and project */
-	double age_us;	       /* it waits since so long; below 0: it will come then */
+	double age_us;	       /* since its first arrival */
+	double comes_us;       /* it comes then; not over 0: it is there */
 	double ends_us;	       /* its wait ends then, started or not; below 0: never */
 	int64_t *ret_start_us; /* when it starts, or would have; NULL: nobody asks */
 };

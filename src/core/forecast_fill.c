@@ -27,13 +27,12 @@ static double share_us(const struct job *job)
 static void fill_waiting(struct filling *filling, struct job *job)
 {
 	int64_t now_us = filling->view->now_us;
-	int64_t came_us =
-		job->record.body_complete_us ? job->record.body_complete_us : job->queued_since_us;
+	int64_t first_us = job_first_us(job);
 	struct forecast_job told = {
 		.key = key_of(filling, job),
 		.weight = job->policy.weight > 0 ? job->policy.weight : 1,
-		.first_us = job_first_us(job),
-		.age_us = now_us > came_us ? (double)(now_us - came_us) : 0,
+		.first_us = first_us,
+		.age_us = (double)(now_us - first_us),
 		.ends_us = -1,
 		.ret_start_us = &job->start_us,
 	};
@@ -50,6 +49,8 @@ static void fill_waiting(struct filling *filling, struct job *job)
 			filling->least_us = told.served_us;
 	}
 	forecast_add_job(filling->forecast, &told);
+	if (job->runner && (!job->runner->first || first_us < job_first_us(job->runner->first)))
+		job->runner->first = job;
 }
 
 static void fill_running(struct filling *filling, const struct job *job)
@@ -99,7 +100,8 @@ static void fill_place(struct filling *filling, const struct place *place)
 	struct forecast_job told = {
 		.weight = 1,
 		.first_us = place->first_us,
-		.age_us = (double)(now_us - place->back_us),
+		.age_us = (double)(now_us - place->first_us),
+		.comes_us = (double)(place->back_us - now_us),
 		.ends_us = -1,
 	};
 

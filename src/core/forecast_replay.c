@@ -320,7 +320,8 @@ static double next_event_us(const struct forecast *forecast)
 	if (forecast->loading != FORECAST_NONE)
 		sooner(&next_us, forecast->keys[forecast->loading].load_end_us, now_us);
 	if (forecast->absent_next < forecast->absent_count)
-		sooner(&next_us, -forecast->jobs[forecast->absent[forecast->absent_next]].is.age_us,
+		sooner(&next_us,
+			forecast->jobs[forecast->absent[forecast->absent_next]].is.comes_us,
 			now_us);
 	if (forecast->loading != FORECAST_NONE || forecast->target == FORECAST_NONE)
 		return next_us;
@@ -373,7 +374,7 @@ static void happen(struct forecast *forecast)
 		struct forecast_entry *entry =
 			&forecast->jobs[forecast->absent[forecast->absent_next]];
 
-		if (-entry->is.age_us > forecast->now_us)
+		if (entry->is.comes_us > forecast->now_us)
 			break;
 		come(forecast, entry);
 	}

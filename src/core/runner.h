@@ -71,7 +71,9 @@ struct runner {
 	int64_t idle_since_us; /* its last job ended */
 	uint64_t served;       /* jobs sent in this turn */
 	struct runner_survey survey;
-	size_t forecast_key; /* scratch of turns_forecast(): its number there */
+	/* scratch of turns_forecast() */
+	size_t forecast_key; /* its number there */
+	struct job *first;   /* that waits, by first arrival */
 };
 
 struct runners {

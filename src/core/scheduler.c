@@ -227,6 +227,11 @@ void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view
 		forecast_fifo(scheduler, view);
 }
 
+bool scheduler_loads_for(const struct scheduler *scheduler, const struct job *job)
+{
+	return turns_loads_for(scheduler->turns, job);
+}
+
 int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job)
 {
 	if (job && job->runner)

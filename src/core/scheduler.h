@@ -117,6 +117,9 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 /* Sets start_us of all jobs that wait: when each will start by the rule, from now and without
  * further arrivals; gates count as open. */
 void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view *view);
+/* After scheduler_forecast(): its runner is not loaded yet, and without this job nobody would load
+ * it, or somebody later. */
+bool scheduler_loads_for(const struct scheduler *scheduler, const struct job *job);
 /* How long the job is expected to hold its slot. */
 int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job);
 /* All keys, empty without turns. */

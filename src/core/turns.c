@@ -277,11 +277,6 @@ static bool is_loose(const struct job *job)
 	return !job->runner || job->runner->kind == RUNNER_NOT_LOCAL;
 }
 
-static int64_t came_us(const struct job *job)
-{
-	return job->record.body_complete_us ? job->record.body_complete_us : job->queued_since_us;
-}
-
 static double served_us(const struct job *job)
 {
 	return job->share ? job->share->served_us : 0;
@@ -297,7 +292,8 @@ static bool goes_before(const struct job *one, const struct job *other)
 static void survey_job(struct turns *turns, struct job *job, int64_t now_us, double lead_us)
 {
 	struct runner_survey *survey = &job->runner->survey;
-	int64_t since_us = came_us(job);
+	/* Its first arrival: one that is told to come back again and again has its turn too. */
+	int64_t since_us = job_first_us(job);
 
 	if (survey->waiting++ == 0 || since_us < survey->oldest_us)
 		survey->oldest_us = since_us;

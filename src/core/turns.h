@@ -46,6 +46,9 @@ struct runner *turns_loading(const struct turns *turns);
 /* Sets start_us of all waiting jobs. */
 void turns_forecast(
 	struct turns *turns, const struct scheduler_view *view, struct forecast *forecast);
+/* After turns_forecast(): it stands for its runner, which is not loaded yet: of those that wait for
+ * it, it came first. */
+bool turns_loads_for(const struct turns *turns, const struct job *job);
 
 /* For people. */
 void turns_report(struct turns *turns, const struct scheduler_view *view,

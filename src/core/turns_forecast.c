@@ -38,8 +38,16 @@ static void add_runner(struct turns *turns, const struct scheduler_view *view,
 		.age_us = (double)(view->now_us - runner->began_us),
 		.served = runner->served,
 	};
-
+	runner->first = NULL;
 	runner->forecast_key = forecast_add_key(forecast, &key);
+}
+
+bool turns_loads_for(const struct turns *turns, const struct job *job)
+{
+	const struct runner *runner = job->runner;
+
+	return runner && runner->first == job && !runner->is_resident &&
+	       runner->kind != RUNNER_NOT_LOCAL && runner != turns_loading(turns);
 }
 
 void turns_forecast(

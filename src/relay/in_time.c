@@ -95,9 +95,11 @@ void relay_test_patience(struct relay *relay)
 	LIST_EACH_SAFE(&relay->jobs, node, following)
 	{
 		struct job *job = CONTAINER_OF(node, struct job, link);
-
-		if (is_patient(job) && patience_is_late(job, view.now_us, job->start_us,
-					       scheduler_expected_us(relay->parts.scheduler, job)))
+		/* An impatient client must not keep a model from ever being loaded: the first of
+		 * those that wait for it is told when its load has begun. */
+		if (is_patient(job) && !scheduler_loads_for(relay->parts.scheduler, job) &&
+			patience_is_late(job, view.now_us, job->start_us,
+				scheduler_expected_us(relay->parts.scheduler, job)))
 			refuse(relay_job_of(job));
 	}
 }

@@ -126,9 +126,9 @@ void relay_load_begun(struct relay *relay, const struct runner *runner)
 	LIST_EACH(&relay->jobs, node)
 	{
 		struct job *job = CONTAINER_OF(node, struct job, link);
-
 		if (waits_for(job, runner))
 			job_load_begun(job, ticker_now_us());
+		relay->is_patience_due = true;
 	}
 }
 

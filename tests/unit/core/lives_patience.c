@@ -67,6 +67,7 @@ bool world_test_patience(struct world *world, const struct scheduler_view *view)
 		if (carried->job.patience_due_us && carried->job.patience_due_us <= world->now_us)
 			carried_out_of_time(world, carried);
 		else if (!view->paused && view->upstream_usable &&
+			 !scheduler_loads_for(world->scheduler, &carried->job) &&
 			 patience_is_late(
 				 &carried->job, world->now_us, carried->job.start_us, service_us))
 			carried_out_of_time(world, carried);

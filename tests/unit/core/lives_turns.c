@@ -242,6 +242,7 @@ static void begin_load(struct world *world, struct runner *runner)
 			"1: a load while one that may be evicted has requests in flight");
 		check_cut(world, box->loaded[i], runner);
 	}
+	world->is_patience_due = true;
 	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
 		struct job *job = &world->in_state[JOB_QUEUED][i]->job;
 

@@ -301,7 +301,7 @@ static void test_a_kept_place_counts_from_when_its_client_comes(void **state)
 	for (int i = 1; i < 4; i++)
 		add(0, i);
 	kept = job_of(0, 0);
-	kept.age_us = -3 * S;
+	kept.comes_us = 3 * S;
 	forecast_add_job(forecast, &kept);
 	forecast_run(forecast);
 	expect(0, 0);
@@ -319,7 +319,7 @@ static void test_nothing_is_loaded_for_one_that_is_not_back(void **state)
 	add_key(2, "b", false);
 	add_key(3, "c", false);
 	kept = job_of(1, 0);
-	kept.age_us = -30 * S;
+	kept.comes_us = 30 * S;
 	forecast_add_job(forecast, &kept);
 	add(2, 1);
 	forecast_run(forecast);

@@ -45,6 +45,7 @@ struct variant {
 	unsigned models;
 	double arrive_s; /* over which the clients come */
 	uint64_t seed;
+	bool is_cold; /* nothing is loaded */
 };
 
 enum client_state { AWAY, IN, SERVED, LOST };
@@ -206,6 +207,7 @@ static unsigned number_of(const struct runner *runner)
 static void begin_load(struct sim *sim, struct runner *runner)
 {
 	sim->loading = runner;
+	sim->is_due = true;
 	sim->load_since_us = sim->now_us;
 	sim->load_end_us = sim->now_us + (int64_t)(sim->variant->load_s * US_PER_S);
 	for (size_t i = 0; i < ring_count(sim->ring); i++) {
@@ -274,7 +276,8 @@ static void test_patience(struct sim *sim)
 			continue;
 		service_us = scheduler_expected_us(sim->scheduler, &client->job);
 		patience_update(&client->job, service_us);
-		if ((sim->rule >= TEST_AGAIN || client->came_us == sim->now_us) &&
+		if (!scheduler_loads_for(sim->scheduler, &client->job) &&
+			(sim->rule >= TEST_AGAIN || client->came_us == sim->now_us) &&
 			patience_is_late(
 				&client->job, sim->now_us, client->job.start_us, service_us))
 			refuse(sim, client);
@@ -357,7 +360,7 @@ static double lost(const struct variant *variant, enum rule rule)
 	sim->scheduler = scheduler_create();
 	sim->residency = residency_create();
 	sim->now_us = US_PER_S;
-	sim->is_loaded[0] = true;
+	sim->is_loaded[0] = !variant->is_cold;
 	list_init(&sim->living);
 	warm_up(sim);
 	tell_residency(sim);
@@ -399,6 +402,18 @@ static void test_most_are_lost_when_all_are_accepted(void **state)
 	assert_true(lost(&variants[4], ACCEPT_ALL) > 0.8);
 }
 
+/* They are told to come back while the model is loaded, and it is loaded for them. */
+static void test_a_load_that_takes_longer_than_anybody_waits(void **state)
+{
+	const struct variant cold = {SCHEDULER_TURNS, 3, 4, 30, 1, 0, 9, .is_cold = true};
+	const struct variant swapped = {SCHEDULER_TURNS, 3, 4, 30, 2, 0, 10, .is_cold = true};
+
+	/* How long it takes is not known before the first load. */
+	assert_true(lost(&cold, ACCEPT_ALL) >= 1);
+	assert_true(lost(&cold, TEST_AGAIN) <= 0.1);
+	assert_true(lost(&swapped, TEST_AGAIN) <= 0.1);
+}
+
 static void test_few_are_lost_by_the_whole_rule(void **state)
 {
 	double sum[TEST_AGAIN + 1] = {0};
@@ -426,6 +441,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_most_are_lost_when_all_are_accepted),
+		cmocka_unit_test(test_a_load_that_takes_longer_than_anybody_waits),
 		cmocka_unit_test(test_few_are_lost_by_the_whole_rule),
 	};
 
