@@ -72,12 +72,14 @@ struct scheduler_answer scheduler_first(const struct scheduler_view *view)
 	for (size_t i = 0; i < ring_count(view->ring); i++) {
 		struct job *job = ring_at(view->ring, i);
 
+		/* The ring is in order of arrival, but for those that came back to their place. */
+		if (first.job && !job->first_us)
+			continue;
 		if (job->state != JOB_QUEUED)
 			continue;
 		/* Work past its deadline is never dispatched; its own timer ends it. */
 		if (job_is_over(job, view->now_us))
 			continue;
-		/* The ring is in order of arrival, but for those that came back to their place. */
 		if (!first.job || job_first_us(job) < job_first_us(first.job))
 			first = (struct scheduler_answer){
 				.verdict = SCHEDULER_DISPATCH, .job = job};

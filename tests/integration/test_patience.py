@@ -148,3 +148,24 @@ def test_an_impatient_client_does_not_keep_a_model_from_being_loaded(sim, proxy,
     assert statuses[-1] == 200
     told = sim.state()["models"]["a:latest"]
     assert (told["loads"], told["loads_aborted"]) == (1, 0)
+
+
+@pytest.mark.sim(config=HALF_A_SECOND)
+def test_who_will_be_late_is_told_after_the_answer_that_shows_it(sim, proxy, wire):
+    server = proxy("--max-concurrent", 1)
+    first = wire(server.url)
+    first.send(chat(stream=False))
+    assert first.read_answer().status == 200
+    # what runs takes four times as long as it should
+    sim.fault("stall_before_head", path="/api/chat", count=1, ms=1500)
+    connections = busy(server, wire, 6)
+    begun = time.monotonic()
+    waiting = wire(server.url)
+    waiting.send(ask_v1(headers=[("X-Request-Timeout", "6")]))
+    # at first there is time enough
+    server.wait_for(lambda stats: stats["queued"] == 7)
+    expect_no_time_left(waiting.read_answer())
+    # its own bound, 6 s less a service, is not reached by far
+    assert time.monotonic() - begun < 4
+    for connection in connections:
+        assert connection.read_answer().status == 200

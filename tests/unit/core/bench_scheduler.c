@@ -10,7 +10,15 @@
 #include "core/ring.h"
 #include "core/scheduler.h"
 
-enum { PLACES = 1000, DECISIONS = 20000, NOW_US = 1000000, KEYS = 8, PROJECTS = 16 };
+enum {
+	PLACES = 1000,
+	DECISIONS = 20000,
+	NOW_US = 1000000,
+	KEYS = 8,
+	PROJECTS = 16,
+	FORECASTS = 200,
+	SLOTS = 4
+};
 
 static struct job jobs[PLACES];
 
@@ -33,6 +41,17 @@ static void measure(const char *what, struct scheduler *scheduler,
 			abort();
 	}
 	printf("%-44s %8.3f us\n", what, seconds_since(&begin) * 1e6 / DECISIONS);
+}
+
+static void measure_forecast(
+	const char *what, struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	struct timespec begin;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (int i = 0; i < FORECASTS; i++)
+		scheduler_forecast(scheduler, view);
+	printf("%-44s %8.3f us\n", what, seconds_since(&begin) * 1e6 / FORECASTS);
 }
 
 /* Eight keys, sixteen projects; the first key is loaded, the others wait for their turn. */
@@ -68,6 +87,8 @@ static void measure_turns(struct ring *ring, struct tally *tally)
 		scheduler_looked(scheduler, RUNNER_GENERATES, NOW_US);
 	}
 	measure("turns: 1,000 of 8 keys wait, one goes", scheduler, &view, &jobs[0]);
+	settings.max_concurrent = SLOTS;
+	measure_forecast("turns: forecast of 1,000 of 8 keys", scheduler, &view);
 	settings.max_concurrent = 0;
 	measure("turns: 1,000 of 8 keys wait, none may go", scheduler, &view, NULL);
 	for (int i = 0; i < PLACES; i++) {
@@ -100,6 +121,9 @@ int main(void)
 		job_set_state(&jobs[i], JOB_QUEUED);
 	}
 	measure("1,000 wait, the oldest goes", scheduler, &view, &jobs[0]);
+	settings.max_concurrent = SLOTS;
+	measure_forecast("forecast of 1,000", scheduler, &view);
+	settings.max_concurrent = PLACES;
 	for (int i = 0; i < PLACES - 1; i++)
 		jobs[i].deadline_us = NOW_US;
 	measure("1,000 wait, 999 past their deadline", scheduler, &view, &jobs[PLACES - 1]);
