@@ -101,7 +101,7 @@ static void fill_place(struct filling *filling, const struct place *place)
 		.weight = 1,
 		.first_us = place->first_us,
 		.age_us = (double)(now_us - place->first_us),
-		.comes_us = (double)(place->back_us - now_us),
+		.comes_us = filling->view->all_are_back ? 0 : (double)(place->back_us - now_us),
 		.ends_us = -1,
 	};
 

@@ -64,11 +64,12 @@ struct job {
 	int64_t deadline_us;	 /* the wait's bound; 0: none */
 	int64_t patience_due_us; /* started later it is answered too late; 0: never (core/patience)
 				  */
-	int64_t first_us;	 /* it came back to a place kept since then; 0: it did not */
-	int64_t start_us;	 /* from the last forecast's now; -1: not told */
-	uint64_t body_hash;	 /* of base/hash64 */
-	int refused;		 /* dispatches that ended at a refused connection */
-	int broken;		 /* sendings that ended before the response head */
+	int64_t first_us;   /* of its place (core/places); 0: it came when its body was complete */
+	bool is_late;	    /* it will be answered too late: to be refused */
+	int64_t start_us;   /* from the last forecast's now; -1: not told */
+	uint64_t body_hash; /* of base/hash64 */
+	int refused;	    /* dispatches that ended at a refused connection */
+	int broken;	    /* sendings that ended before the response head */
 
 	/* Set by scheduler_enter(); NULL: it has none. */
 	struct runner *runner;

@@ -63,6 +63,13 @@ void places_keep(struct places *places, const struct job *job, int retry_after, 
 	};
 }
 
+static void put_last(struct places *places, struct job *job)
+{
+	if (job_first_us(job) <= places->last_us)
+		job->first_us = places->last_us + 1;
+	places->last_us = job_first_us(job);
+}
+
 void places_claim(struct places *places, struct job *job, int64_t now_us)
 {
 	uint64_t client = hash64_text(job->record.client_ip);
@@ -78,8 +85,10 @@ void places_claim(struct places *places, struct job *job, int64_t now_us)
 		if (oldest == PLACES_MOST || place->first_us < places->all[oldest].first_us)
 			oldest = i;
 	}
-	if (oldest == PLACES_MOST)
+	if (oldest == PLACES_MOST) {
+		put_last(places, job);
 		return;
+	}
 	job->first_us = places->all[oldest].first_us;
 	forget(places, oldest);
 }

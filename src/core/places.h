@@ -29,13 +29,14 @@ struct place {
 
 struct places {
 	struct place all[PLACES_MOST];
-	size_t count; /* of `all` in use, at the front */
+	size_t count;	 /* of `all` in use, at the front */
+	int64_t last_us; /* the latest first arrival */
 };
 
 /* A zeroed struct keeps none. The job is refused and to come back in `retry_after` seconds. */
 void places_keep(struct places *places, const struct job *job, int retry_after, int64_t now_us);
-/* Gives the job the place that is kept for it, if one is: sets job->first_us. After
- * scheduler_enter(). */
+/* Gives the job the place that is kept for it, if one is; else one behind all others, also of those
+ * that came in the same moment: job_first_us() differs between any two. After scheduler_enter(). */
 void places_claim(struct places *places, struct job *job, int64_t now_us);
 /* Forgets those whose time is over. */
 void places_sweep(struct places *places, int64_t now_us);

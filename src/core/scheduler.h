@@ -31,6 +31,7 @@ struct scheduler_view {
 	/* For forecasts; NULL: not known. */
 	const struct list *living; /* struct job.link: those that run are among them */
 	const struct places *places;
+	bool all_are_back; /* their clients count as present */
 };
 
 enum scheduler_verdict {

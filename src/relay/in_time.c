@@ -50,6 +50,7 @@ void relay_out_of_time(struct relay_job *carried)
 	struct relay_parts *parts = &carried->relay->parts;
 	struct scheduler_view view = parts->on_view(parts->arg);
 
+	view.all_are_back = true;
 	scheduler_forecast(parts->scheduler, &view);
 	refuse(carried);
 }
@@ -78,6 +79,27 @@ static bool update_all(struct relay *relay)
 	return is_somebody;
 }
 
+/* Who will be late? false: nobody. */
+static bool find_late(struct relay *relay, const struct scheduler_view *view)
+{
+	struct list *node;
+	bool is_somebody = false;
+
+	LIST_EACH(&relay->jobs, node)
+	{
+		struct job *job = CONTAINER_OF(node, struct job, link);
+
+		/* An impatient client must not keep a model from ever being loaded: the first of
+		 * those that wait for it is told when its load has begun. */
+		job->is_late = is_patient(job) &&
+			       !scheduler_loads_for(relay->parts.scheduler, job) &&
+			       patience_is_late(job, view->now_us, job->start_us,
+				       scheduler_expected_us(relay->parts.scheduler, job));
+		is_somebody |= job->is_late;
+	}
+	return is_somebody;
+}
+
 void relay_test_patience(struct relay *relay)
 {
 	struct scheduler_view view;
@@ -92,14 +114,16 @@ void relay_test_patience(struct relay *relay)
 	if (!update_all(relay) || view.paused || !view.upstream_usable)
 		return;
 	scheduler_forecast(relay->parts.scheduler, &view);
+	if (!find_late(relay, &view))
+		return;
+	/* They are to come back after all those that were told so before them. */
+	view.all_are_back = true;
+	scheduler_forecast(relay->parts.scheduler, &view);
 	LIST_EACH_SAFE(&relay->jobs, node, following)
 	{
 		struct job *job = CONTAINER_OF(node, struct job, link);
-		/* An impatient client must not keep a model from ever being loaded: the first of
-		 * those that wait for it is told when its load has begun. */
-		if (is_patient(job) && !scheduler_loads_for(relay->parts.scheduler, job) &&
-			patience_is_late(job, view.now_us, job->start_us,
-				scheduler_expected_us(relay->parts.scheduler, job)))
+
+		if (job->is_late)
 			refuse(relay_job_of(job));
 	}
 }
