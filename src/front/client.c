@@ -79,6 +79,7 @@ static void destroy_client(void *object)
 		event_free(client->timer);
 	bufferevent_free(client->connection);
 	free(client->ip);
+	free(client->listen);
 	free(client);
 }
 
@@ -451,6 +452,11 @@ void client_set_key(struct client *client, const struct api_key *key)
 const struct api_key *client_key(const struct client *client)
 {
 	return client->key;
+}
+
+const char *client_listen(const struct client *client)
+{
+	return client->listen;
 }
 
 bool client_came_by_admin(const struct client *client)

@@ -50,6 +50,7 @@ struct client {
 	struct bufferevent *connection;
 	evutil_socket_t fd;
 	char *ip;
+	char *listen; /* its listener's, as `listen` spells it */
 	bool is_loopback;
 	bool is_tls; /* the bufferevent does all writing itself */
 	bool came_by_admin;

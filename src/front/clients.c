@@ -93,14 +93,15 @@ bool clients_may_add_from(const struct clients *clients, const struct sockaddr *
 }
 
 void clients_add(struct clients *clients, struct bufferevent *connection,
-	const struct sockaddr *address, bool is_tls, bool came_by_admin)
+	const struct sockaddr *address, const struct clients_way *way)
 {
 	char ip[ADDRESS_TEXT_BYTES];
 	struct client *client;
 
 	address_print_ip(address, ip);
-	client = client_create(clients, connection, ip, address_is_loopback(address), is_tls);
-	client->came_by_admin = came_by_admin;
+	client = client_create(clients, connection, ip, address_is_loopback(address), way->is_tls);
+	client->listen = mem_strdup(way->listen);
+	client->came_by_admin = way->is_admin;
 }
 
 bool clients_flush(struct clients *clients)
