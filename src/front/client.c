@@ -14,6 +14,7 @@
 #include "base/pieces.h"
 #include "base/ticker.h"
 #include "config/settings.h"
+#include "front/addresses.h"
 #include "front/client_parts.h"
 #include "front/hangup.h"
 #include "io/tls.h"
@@ -133,6 +134,7 @@ void client_close(struct client *client, enum outcome why)
 		reset_on_close(client);
 	list_remove(&client->link);
 	clients->count--;
+	addresses_leave(clients->addresses, client->address);
 	if (user && why != OUTCOME_NONE)
 		user->on_left(user_arg, why);
 	graveyard_add(clients->graveyard, client, destroy_client);
