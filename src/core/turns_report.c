@@ -1,6 +1,7 @@
 /* What the turn is doing and why a job waits, in words for people (PRODUCT 6.2, 6.6). */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/turns_parts.h"
 
@@ -101,7 +102,6 @@ void turns_report(
 
 	turns_survey(turns, view);
 	count_ahead(turns, view);
-	turns->told = 0;
 	runner = subject(turns);
 	next = next_one(turns, view);
 	*ret_report = (struct scheduler_report){
@@ -118,8 +118,56 @@ void turns_report(
 	};
 }
 
-static void explain_turn(struct turns *turns, const struct scheduler_view *view,
-	const struct runner *runner, char *reason)
+/* How many go before it on its runner, or, where that is loaded, on all that are. */
+static uint64_t count_before(
+	const struct turns *turns, const struct scheduler_view *view, const struct job *job)
+{
+	const struct turns_survey *survey = &turns->survey;
+	enum job_class job_class = turns_class(job, view);
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < survey->count; i++) {
+		const struct turns_ready *other = &survey->ready[i];
+		bool is_loose = turns_is_loose(other->job);
+
+		if (other->job == job)
+			continue;
+		if (turns_is_loose(job)) {
+			count += is_loose &&
+				 turns_goes_before(other->job, other->job_class, job, job_class);
+			continue;
+		}
+		if (is_loose)
+			count += job->runner->is_resident;
+		else if (other->job->runner == job->runner ||
+			 (job->runner->is_resident && other->job->runner->is_resident))
+			count += turns_goes_before(other->job, other->job_class, job, job_class);
+	}
+	return count;
+}
+
+/* What its class does to it. */
+static void explain_class(
+	const struct scheduler_view *view, const struct job *job, char *reason, size_t bytes)
+{
+	static const char *const names[CLASSES] = {
+		[CLASS_BATCH] = "batch",
+		[CLASS_NORMAL] = "normal",
+		[CLASS_INTERACTIVE] = "interactive",
+	};
+	enum job_class own = job->policy.job_class;
+	enum job_class now = turns_class(job, view);
+
+	if (now != own)
+		snprintf(reason, bytes, "; %s, waited long enough to go as %s", names[own],
+			names[now]);
+	else if (own != CLASS_NORMAL)
+		snprintf(reason, bytes, "; %s: goes %s", names[own],
+			own == CLASS_BATCH ? "after the others" : "before the others");
+}
+
+static void explain_turn(const struct turns *turns, const struct scheduler_view *view,
+	const struct runner *runner, uint64_t before, char *reason)
 {
 	const struct runner *served = subject(turns);
 	const struct runner *next = next_one(turns, view);
@@ -133,8 +181,7 @@ static void explain_turn(struct turns *turns, const struct scheduler_view *view,
 			turns->target ? turns->target->key : "another model");
 	else if (runner->is_resident)
 		snprintf(reason, SCHEDULER_REASON_BYTES,
-			"%s is being served, %" PRIu64 " before this one", runner->key,
-			runner->survey.told);
+			"%s is being served, %" PRIu64 " before this one", runner->key, before);
 	else if (turns->state == TURN_LOADING)
 		snprintf(reason, SCHEDULER_REASON_BYTES, "%s is being loaded; %s next",
 			turns->target->key, next ? next->key : runner->key);
@@ -148,18 +195,20 @@ static void explain_turn(struct turns *turns, const struct scheduler_view *view,
 			next ? next->key : runner->key);
 }
 
-int64_t turns_explain(struct turns *turns, const struct scheduler_view *view, const struct job *job,
-	char ret_reason[SCHEDULER_REASON_BYTES])
+int64_t turns_explain(const struct turns *turns, const struct scheduler_view *view,
+	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES])
 {
-	struct runner *runner = job->runner;
+	const struct runner *runner = job->runner;
+	uint64_t before = count_before(turns, view, job);
+	size_t used;
 
-	if (!runner || runner->kind == RUNNER_NOT_LOCAL) {
+	if (turns_is_loose(job))
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES, "waits for a free slot");
-		return (int64_t)++turns->told;
-	}
-	explain_turn(turns, view, runner, ret_reason);
-	runner->survey.told++;
-	if (runner->is_resident)
-		return (int64_t)++turns->told;
-	return (int64_t)(runner->survey.ahead + runner->survey.told);
+	else
+		explain_turn(turns, view, runner, before, ret_reason);
+	used = strlen(ret_reason);
+	explain_class(view, job, ret_reason + used, SCHEDULER_REASON_BYTES - used);
+	if (!turns_is_loose(job) && !runner->is_resident)
+		before += runner->survey.ahead;
+	return (int64_t)before + 1;
 }
