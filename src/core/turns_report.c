@@ -118,29 +118,38 @@ void turns_report(
 	};
 }
 
+/* Both wait for the same: a slot, or a runner's turn. */
+static bool is_in_the_way(const struct job *job, const struct job *other)
+{
+	if (turns_is_loose(job))
+		return turns_is_loose(other);
+	if (turns_is_loose(other))
+		return job->runner->is_resident;
+	return other->runner == job->runner ||
+	       (other->runner->is_resident && job->runner->is_resident);
+}
+
 /* How many go before it on its runner, or, where that is loaded, on all that are. */
 static uint64_t count_before(
 	const struct turns *turns, const struct scheduler_view *view, const struct job *job)
 {
 	const struct turns_survey *survey = &turns->survey;
 	enum job_class job_class = turns_class(job, view);
+	bool is_earlier = true; /* they came in this order */
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < survey->count; i++) {
 		const struct turns_ready *other = &survey->ready[i];
-		bool is_loose = turns_is_loose(other->job);
 
 		if (other->job == job)
+			is_earlier = false;
+		else if (!is_in_the_way(job, other->job))
 			continue;
-		if (turns_is_loose(job)) {
-			count += is_loose &&
-				 turns_goes_before(other->job, other->job_class, job, job_class);
-			continue;
-		}
-		if (is_loose)
-			count += job->runner->is_resident;
-		else if (other->job->runner == job->runner ||
-			 (job->runner->is_resident && other->job->runner->is_resident))
+		else if (turns_is_loose(other->job) && !turns_is_loose(job))
+			count++;
+		else if (is_earlier)
+			count += !turns_goes_before(job, job_class, other->job, other->job_class);
+		else
 			count += turns_goes_before(other->job, other->job_class, job, job_class);
 	}
 	return count;
