@@ -176,9 +176,6 @@ static struct runner *choose_victim(
 		if (runner == target || !turns_is_there(runner) ||
 			!may_release(turns, runner, target, view))
 			continue;
-		/* Another key of the same model: Ollama holds one of a model. */
-		if (strcmp(runner->model, target->model) == 0)
-			return runner;
 		if (!best || is_better_victim(turns, runner, best, view))
 			best = runner;
 	}
@@ -219,6 +216,7 @@ struct turns_plan turns_make_plan(
 
 		if (runner == target || !turns_is_there(runner))
 			continue;
+		/* Another key of the same model: Ollama holds one of a model. */
 		if (strcmp(runner->model, target->model) == 0)
 			sibling = runner;
 		is_too_many |= !fits_set_add(&set, runner->id);

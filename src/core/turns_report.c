@@ -155,7 +155,7 @@ static uint64_t count_before(
 	return count;
 }
 
-/* What its class does to it. */
+/* What its class does to it, if it is not the usual one. */
 static void explain_class(
 	const struct scheduler_view *view, const struct job *job, char *reason, size_t bytes)
 {
@@ -167,12 +167,14 @@ static void explain_class(
 	enum job_class own = job->policy.job_class;
 	enum job_class now = turns_class(job, view);
 
+	if (own == CLASS_NORMAL)
+		return;
 	if (now != own)
 		snprintf(reason, bytes, "; %s, waited long enough to go as %s", names[own],
 			names[now]);
-	else if (own != CLASS_NORMAL)
-		snprintf(reason, bytes, "; %s: goes %s", names[own],
-			own == CLASS_BATCH ? "after the others" : "before the others");
+	else
+		snprintf(reason, bytes, "; %s: goes %s the others", names[own],
+			own == CLASS_BATCH ? "after" : "before");
 }
 
 static void explain_turn(const struct turns *turns, const struct scheduler_view *view,
@@ -194,6 +196,10 @@ static void explain_turn(const struct turns *turns, const struct scheduler_view 
 	else if (turns->state == TURN_LOADING)
 		snprintf(reason, SCHEDULER_REASON_BYTES, "%s is being loaded; %s next",
 			turns->target->key, next ? next->key : runner->key);
+	else if (served && turns->is_holding)
+		snprintf(reason, SCHEDULER_REASON_BYTES,
+			"%s is held a moment for a client that comes back; %s next", served->key,
+			next ? next->key : runner->key);
 	else if (served)
 		snprintf(reason, SCHEDULER_REASON_BYTES,
 			"%s is being served, %" PRIu64 " left; %s next", served->key,

@@ -55,7 +55,7 @@ enum job_class turns_class(const struct job *job, const struct scheduler_view *v
 
 static double served_us(const struct job *job)
 {
-	return job->share ? job->share->served_us : 0;
+	return job->share->served_us;
 }
 
 bool turns_goes_before(const struct job *one, enum job_class one_class, const struct job *other,
@@ -130,7 +130,7 @@ static void survey_job(
 	struct runner_survey *survey = &job->runner->survey;
 	bool counts = served_us(job) <= turns->survey.least_us[ready->job_class] + lead_us;
 
-	if (survey->waiting++ == 0 || job->came_us < survey->oldest_us)
+	if (survey->waiting++ == 0)
 		survey->oldest_us = job->came_us;
 	if (counts)
 		survey->weight += class_weight[ready->job_class] *
