@@ -64,25 +64,26 @@ enum {
 enum { CLASSES = CLASS_INTERACTIVE + 1 };
 
 struct job {
-	struct record record;
-	struct policy policy; /* of the settings that it came under */
+	/* Side by side, since the scheduler looks at them in every waiting job for each decision:
+	   what it set by scheduler_enter() (NULL: it has none), and its policy's class. */
 	enum job_state state;
 	enum reply_state reply;
+	int64_t came_us;       /* its body was complete */
+	int64_t deadline_us;   /* the wait's bound; 0: none */
+	int64_t load_since_us; /* its runner is being loaded since; 0: it is not */
+	struct runner *runner;
+	struct share *share;
+	struct job_group *groups[JOB_GROUPS]; /* of these and its model */
+	struct policy policy;		      /* of the settings that it came under */
+
+	struct record record;
 	struct tally *tally;
 	struct list link; /* in relay's list of living jobs */
 	bool in_ring;
 	int64_t queued_since_us; /* this stay in the queue began */
-	int64_t deadline_us;	 /* the wait's bound; 0: none */
 	int refused;		 /* dispatches that ended at a refused connection */
 	int broken;		 /* sendings that ended before the response head */
-
-	/* Set by scheduler_enter(); NULL: it has none. */
-	struct runner *runner;
-	struct share *share;
-	struct job_group *groups[JOB_GROUPS]; /* of these and its model */
-	int64_t came_us;		      /* its body was complete */
-	double charged_us;		      /* what its project was charged for this sending */
-	int64_t load_since_us;		      /* its runner is being loaded since; 0: it is not */
+	double charged_us;	 /* what its project was charged for this sending */
 };
 
 /* The job begins READING and is counted as received. record.is_job is set. */

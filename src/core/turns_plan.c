@@ -59,19 +59,16 @@ double turns_index(
 				  (double)runner->survey.waiting + coming, parallel(view)));
 }
 
-/* Its turn is due at once: it waited too long, or a turn that it outranks is in its way. */
-static bool is_urgent(
-	const struct turns *turns, const struct runner *runner, const struct scheduler_view *view)
+/* The turn of one, at least, that is there may be cut for an interactive job. */
+static bool is_any_turn_lower(const struct turns *turns)
 {
 	const struct list *node;
 
-	if (turns_is_overdue(runner, view))
-		return true;
 	LIST_EACH(&turns->runners.all, node)
 	{
-		const struct runner *other = CONTAINER_OF(node, struct runner, link);
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
-		if (other != runner && turns_is_there(other) && turns_outranks(runner, other))
+		if (turns_is_there(runner) && highest_of_turn(runner) < CLASS_INTERACTIVE)
 			return true;
 	}
 	return false;
@@ -91,15 +88,19 @@ struct runner *turns_choose(const struct turns *turns, const struct scheduler_vi
 	struct runner *urgent = NULL;
 	struct runner *best = NULL;
 	double best_index = -1;
+	bool is_any_lower = is_any_turn_lower(turns);
 
 	LIST_EACH(&turns->runners.all, node)
 	{
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+		bool is_urgent;
 		double index;
 
 		if (!turns_waits_for_turn(runner) || runner == turns_loading(turns))
 			continue;
-		if (is_urgent(turns, runner, view) && (!urgent || is_more_urgent(runner, urgent)))
+		is_urgent = turns_is_overdue(runner, view) ||
+			    (runner->survey.is_interactive && is_any_lower);
+		if (is_urgent && (!urgent || is_more_urgent(runner, urgent)))
 			urgent = runner;
 		index = turns_index(turns, runner, view);
 		if (index > best_index) {
