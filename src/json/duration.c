@@ -1,6 +1,7 @@
 #include "json/duration.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,16 +62,15 @@ static const char *skip_unit(const char *text, double *ret_nanoseconds)
 	return NULL;
 }
 
-bool duration_text_is_zero(const char *text)
+/* Nanoseconds of what time.ParseDuration takes, without its sign. */
+static bool read_text(const char *text, double *ret_nanoseconds)
 {
 	double total = 0;
 
-	if (*text == '-' || *text == '+')
-		text++;
-	if (strcmp(text, "0") == 0)
-		return true;
 	if (*text == '\0')
 		return false;
+	if (strcmp(text, "0") == 0)
+		text++;
 	while (*text) {
 		const char *unit = skip_decimal(text);
 		double value;
@@ -86,6 +86,37 @@ bool duration_text_is_zero(const char *text)
 		if (value * nanoseconds >= 1)
 			total += value * nanoseconds;
 	}
+	*ret_nanoseconds = total;
+	return true;
+}
+
+static const char *skip_sign(const char *text)
+{
+	return *text == '-' || *text == '+' ? text + 1 : text;
+}
+
+bool duration_text_is_zero(const char *text)
+{
+	double nanoseconds;
+
 	/* The sign does not matter: "-0s" is zero too. */
-	return total < 1;
+	return read_text(skip_sign(text), &nanoseconds) && nanoseconds < 1;
+}
+
+bool duration_read(const char *text, bool is_string, double *ret_seconds)
+{
+	double nanoseconds;
+	char *end;
+
+	if (is_string) {
+		if (!read_text(skip_sign(text), &nanoseconds))
+			return false;
+	} else {
+		nanoseconds = fabs(strtod(text, &end)) * NANOSECONDS_PER_SECOND;
+		if (end == text || *end)
+			return false;
+	}
+	*ret_seconds =
+		*text == '-' && nanoseconds >= 1 ? INFINITY : nanoseconds / NANOSECONDS_PER_SECOND;
+	return true;
 }
