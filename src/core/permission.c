@@ -4,11 +4,8 @@
 #include <strings.h>
 
 #include "base/compiler.h"
+#include "config/model_name.h"
 #include "config/settings.h"
-#include "core/residency.h"
-
-/* The longest name that json/peek gives, with a registry and a tag that are added. */
-enum { CANONICAL_BYTES = 320 };
 
 static bool has_some(char *const *list)
 {
@@ -93,17 +90,12 @@ bool permission_limits_models(const struct settings *settings, const struct api_
 
 static bool list_permits_model(char *const *list, const char *model)
 {
-	char wanted[CANONICAL_BYTES];
-	char permitted[CANONICAL_BYTES];
-
 	if (!has_some(list))
 		return true;
 	if (!model || !*model)
 		return false;
-	residency_canonical(model, wanted, sizeof(wanted));
 	for (; *list; list++) {
-		residency_canonical(*list, permitted, sizeof(permitted));
-		if (strcmp(wanted, permitted) == 0)
+		if (model_name_is_same(model, *list))
 			return true;
 	}
 	return false;

@@ -9,6 +9,8 @@
 #include "base/compiler.h"
 
 #define NANOSECONDS_PER_SECOND 1e9
+/* Go's durations are of 63 bits. */
+#define NANOSECONDS_MOST 9223372036854775807.0
 
 /* Go's units in nanoseconds; of two that begin alike the longer stands first. */
 static const struct {
@@ -62,15 +64,19 @@ static const char *skip_unit(const char *text, double *ret_nanoseconds)
 	return NULL;
 }
 
-/* Nanoseconds of what time.ParseDuration takes, without its sign. */
+/* The sum of its parts without its sign. false: Go would not take it. */
 static bool read_text(const char *text, double *ret_nanoseconds)
 {
 	double total = 0;
 
+	if (*text == '-' || *text == '+')
+		text++;
 	if (*text == '\0')
 		return false;
-	if (strcmp(text, "0") == 0)
-		text++;
+	if (strcmp(text, "0") == 0) {
+		*ret_nanoseconds = 0;
+		return true;
+	}
 	while (*text) {
 		const char *unit = skip_decimal(text);
 		double value;
@@ -86,13 +92,17 @@ static bool read_text(const char *text, double *ret_nanoseconds)
 		if (value * nanoseconds >= 1)
 			total += value * nanoseconds;
 	}
+	if (total >= NANOSECONDS_MOST)
+		return false;
 	*ret_nanoseconds = total;
 	return true;
 }
 
-static const char *skip_sign(const char *text)
+bool duration_text_is_valid(const char *text)
 {
-	return *text == '-' || *text == '+' ? text + 1 : text;
+	double nanoseconds;
+
+	return read_text(text, &nanoseconds);
 }
 
 bool duration_text_is_zero(const char *text)
@@ -100,7 +110,7 @@ bool duration_text_is_zero(const char *text)
 	double nanoseconds;
 
 	/* The sign does not matter: "-0s" is zero too. */
-	return read_text(skip_sign(text), &nanoseconds) && nanoseconds < 1;
+	return read_text(text, &nanoseconds) && nanoseconds < 1;
 }
 
 bool duration_read(const char *text, bool is_string, double *ret_seconds)
@@ -109,7 +119,7 @@ bool duration_read(const char *text, bool is_string, double *ret_seconds)
 	char *end;
 
 	if (is_string) {
-		if (!read_text(skip_sign(text), &nanoseconds))
+		if (!read_text(text, &nanoseconds))
 			return false;
 	} else {
 		nanoseconds = fabs(strtod(text, &end)) * NANOSECONDS_PER_SECOND;
