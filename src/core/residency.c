@@ -208,6 +208,13 @@ enum known residency_has(const struct residency *residency, const char *model, i
 	return find(residency, model) ? KNOWN_TRUE : KNOWN_FALSE;
 }
 
+int64_t residency_context_length(const struct residency *residency, const char *model)
+{
+	const struct resident *resident = model ? find(residency, model) : NULL;
+
+	return resident ? resident->context_length : -1;
+}
+
 size_t residency_count(const struct residency *residency)
 {
 	return residency->count;

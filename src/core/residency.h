@@ -60,6 +60,9 @@ void residency_note_unloaded(struct residency *residency, const char *model);
 
 /* KNOWN_TRUE: loaded by what is known now; KNOWN_NOT: no snapshot younger than 10 s. */
 enum known residency_has(const struct residency *residency, const char *model, int64_t now_us);
+/* Of the loaded runner of this name, as /api/ps said last; -1: it is not listed or did not say.
+ * NULL has none. */
+int64_t residency_context_length(const struct residency *residency, const char *model);
 size_t residency_count(const struct residency *residency);
 const struct resident *residency_at(const struct residency *residency, size_t index);
 

@@ -16,9 +16,9 @@
 #include "front/client.h"
 #include "front/reply.h"
 #include "io/spool.h"
+#include "relay/body.h"
 #include "relay/last_words.h"
 #include "relay/relay_parts.h"
-#include "json/peek.h"
 
 enum { STATUS_CLIENT_ERROR = 400, NS_PER_US = 1000 };
 
@@ -30,7 +30,7 @@ void relay_destroy_carried(void *object)
 	if (carried->timer)
 		event_free(carried->timer);
 	spool_destroy(carried->spool);
-	peek_destroy(carried->peek);
+	relay_body_destroy(carried);
 	tap_destroy(carried->tap);
 	settings_return(carried->settings);
 	free(carried);
@@ -109,6 +109,7 @@ static void finish(struct relay_job *carried, enum outcome outcome)
 		evtimer_del(carried->timer);
 	note_tap(carried);
 	note_warmth(carried);
+	relay_body_judge(carried);
 	job->record.outcome = outcome;
 	job->record.ended_us = now_us;
 	job->reply = REPLY_ENDED;

@@ -9,10 +9,13 @@
 #include "core/job.h"
 #include "core/route.h"
 #include "relay/relay.h"
+#include "json/peek.h"
 #include "json/tap.h"
 
 struct event;
+struct edit;
 struct exchange;
+struct multipart;
 struct peek;
 struct spool;
 
@@ -36,7 +39,13 @@ struct relay_job {
 	struct spool *spool;	/* the body; NULL after the response head */
 	uint64_t spooled_bytes; /* counted in relay->bodies_bytes */
 	bool has_body;
-	struct peek *peek; /* while READING */
+	struct peek *peek;	     /* while READING, as the next two */
+	struct multipart *multipart; /* of a form, instead of peek */
+	struct edit *edit;	     /* NULL: nothing is ever edited */
+	struct peek_result seen;     /* of the complete body, then of the edited one; its model is
+					valid while READING */
+	const char *alias_of;	/* the model that the name in the body stands for; NULL: itself */
+	int64_t context_length; /* of the loaded runner at dispatch; -1: unknown */
 	struct exchange *exchange;
 	enum known listed; /* was the model loaded at dispatch? */
 	int status;	   /* of Ollama's answer; 0: none yet */

@@ -218,6 +218,8 @@ void relay_dispatch(struct relay *relay, struct job *job)
 	carried->listed = job->record.model
 				  ? residency_has(relay->parts.residency, job->record.model, now_us)
 				  : KNOWN_NOT;
+	carried->context_length =
+		residency_context_length(relay->parts.residency, job->record.model);
 	/* It waited for a load of ours: cold, though the model is up now (PRODUCT 4.1). */
 	if (job->record.load_wait_us >= 0)
 		carried->listed = KNOWN_FALSE;
