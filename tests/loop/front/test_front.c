@@ -225,7 +225,8 @@ static int setup(void **state)
 	front->settings->max_connections_per_address = 0;
 	front->clients = clients_create(front->base, front->graveyard, front->settings, &events);
 	assert_int_equal(address_parse_listen("127.0.0.1:0", &address, 1, &wrong), 1);
-	front->listener = listener_create(front->base, front->clients, &address, false, &error);
+	front->listener = listener_create(
+		front->base, front->clients, &address, "127.0.0.1:0", false, &error);
 	assert_non_null(front->listener);
 	front->port = (uint16_t)strtoul(strrchr(listener_name(front->listener), ':') + 1, NULL, 10);
 	*state = front;
