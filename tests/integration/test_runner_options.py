@@ -68,7 +68,7 @@ def test_a_body_that_is_no_json_stays(proxy, recorder, wire):
     server = proxy("--runner-options", "strip", upstream=recorder.url)
     body = BODY[:-1]
     assert wire(server.url).ask("POST", "/api/generate", body).status == 400
-    assert recorder.bodies("/api/generate") == [body]
+    assert recorder.bodies("/api/generate")[-1] == body
 
 
 @pytest.mark.parametrize("size", [1000, 3 * 1024 * 1024])
