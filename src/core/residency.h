@@ -71,5 +71,11 @@ const struct resident *residency_at(const struct residency *residency, size_t in
  * known at dispatch.
  */
 enum known residency_judge(int64_t load_duration, int64_t request_bytes, enum known listed);
+/*
+ * The same for an answer without load_duration (/v1, /api/embeddings): `first_byte_ns` after its
+ * dispatch it began. Sooner than any load: warm, whatever is listed (a copy runs under another
+ * name); later says nothing, so it is what was listed.
+ */
+enum known residency_judge_silent(int64_t first_byte_ns, int64_t request_bytes, enum known listed);
 
 #endif

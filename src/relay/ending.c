@@ -62,21 +62,40 @@ static void note_tap(struct relay_job *carried)
 		record->error_message = mem_strdup(seen->error_text);
 }
 
-/* Warm or cold is asked only of answers that used the model. */
+/* What a job is that did not wait for a load of ours. */
+static enum known warmth_of(const struct relay_job *carried)
+{
+	const struct record *record = &carried->job.record;
+	const struct residency *residency = carried->relay->parts.residency;
+	int64_t context_length = residency_context_length(residency, record->model);
+
+	if (record->load_duration >= 0)
+		return residency_judge(
+			record->load_duration, record->request_bytes, carried->listed);
+	/* Loaded at dispatch and now, but not as the same runner: it was loaded again. */
+	if (context_length > 0 && carried->context_length > 0 &&
+		context_length != carried->context_length &&
+		residency_asked_us(residency) >= record->first_byte_us)
+		return KNOWN_FALSE;
+	return residency_judge_silent((record->first_byte_us - record->dispatched_us) * NS_PER_US,
+		record->request_bytes, carried->listed);
+}
+
+/* Warm or cold is asked only of answers that used a model of Ollama's own. */
 static void note_warmth(struct relay_job *carried)
 {
 	struct record *record = &carried->job.record;
 	int64_t loaded_us;
 
-	if (!record->first_byte_us || !carried->status || carried->status >= STATUS_CLIENT_ERROR)
+	if (!record->first_byte_us || !carried->status || carried->status >= STATUS_CLIENT_ERROR ||
+		carried->runs_elsewhere)
 		return;
 	/* Our own load was counted when it was over. */
 	if (record->load_wait_us >= 0) {
 		record->warm = KNOWN_FALSE;
 		return;
 	}
-	record->warm =
-		residency_judge(record->load_duration, record->request_bytes, carried->listed);
+	record->warm = warmth_of(carried);
 	if (record->warm != KNOWN_FALSE || !record->model)
 		return;
 	loaded_us = record->load_duration >= 0

@@ -48,9 +48,11 @@ struct relay_job {
 	const char *alias_of;	/* the model that the name in the body stands for; NULL: itself */
 	int64_t context_length; /* of the loaded runner at dispatch; -1: unknown */
 	struct exchange *exchange;
-	enum known listed; /* was the model loaded at dispatch? */
-	int status;	   /* of Ollama's answer; 0: none yet */
-	int retry_after;   /* seconds; 0: what the queue says */
+	enum known listed;   /* was the model loaded at dispatch? */
+	bool runs_elsewhere; /* Ollama has no such model of its own; asked at dispatch, while the
+				runner lives */
+	int status;	     /* of Ollama's answer; 0: none yet */
+	int retry_after;     /* seconds; 0: what the queue says */
 	struct tap *tap;
 	enum tap_format format;
 	bool upstream_paused;

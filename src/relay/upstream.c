@@ -215,7 +215,8 @@ void relay_dispatch(struct relay *relay, struct job *job)
 	job->record.dispatched_us = now_us;
 	job->record.attempts++;
 	scheduler_sent(relay->parts.scheduler, job);
-	carried->listed = job->record.model
+	carried->runs_elsewhere = scheduler_runs_elsewhere(job);
+	carried->listed = job->record.model && !carried->runs_elsewhere
 				  ? residency_has(relay->parts.residency, job->record.model, now_us)
 				  : KNOWN_NOT;
 	carried->context_length =
