@@ -8,6 +8,20 @@ enum {
 	EMBED_ADDED_MOST = 2,
 };
 
+int64_t truncation_context_length(const struct truncation_context *context)
+{
+	int64_t length = -1;
+
+	if (context->is_fresh && context->now > 0)
+		length = context->now;
+	else if (context->was_loaded == KNOWN_FALSE ||
+		 (context->was_loaded == KNOWN_NOT && context->now == context->at_dispatch))
+		length = context->at_dispatch;
+	if (context->num_ctx > 0 && length > context->num_ctx)
+		return -1;
+	return length > 0 ? length : -1;
+}
+
 /* Could it have been longer than the context at all? Each token is at least a byte of the request,
  * and the JSON around a message is longer than what the template puts there. */
 static bool may_be_longer(const struct truncation *truncation)

@@ -26,6 +26,21 @@ struct truncation {
 	int64_t parts_count;   /* messages of a chat, elements of an array to embed */
 };
 
+/* What is known of the context of the runner that served a job. */
+struct truncation_context {
+	int64_t at_dispatch;   /* as /api/ps listed it then; -1: it did not, here and below */
+	int64_t now;	       /* as it does now */
+	bool is_fresh;	       /* it was asked for `now` when the job had its runner */
+	enum known was_loaded; /* after dispatch, as the answer says */
+	int64_t num_ctx;       /* that the request asks for; -1: none */
+};
+
+/*
+ * The context; -1: not known. What /api/ps said while it ran is sure; what it said before
+ * holds if no load came between, which the answer tells, or else that nothing has changed. Ollama
+ * lowers a num_ctx that is over the model's own and never raises one.
+ */
+int64_t truncation_context_length(const struct truncation_context *context);
 enum known truncation_judge(const struct truncation *truncation);
 
 #endif

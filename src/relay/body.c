@@ -20,6 +20,8 @@
 #include "json/edit.h"
 #include "json/peek.h"
 
+enum { NS_PER_US = 1000 };
+
 void relay_body_begin(struct relay_job *carried)
 {
 	const struct request_head *head = client_head(carried->client);
@@ -157,30 +159,38 @@ bool relay_body_edit(struct relay_job *carried, bool is_unload)
 	return true;
 }
 
-/*
- * The context of the runner that served it; -1: not known. What /api/ps said while it answered is
- * sure. What it said before dispatch holds if no load came between: the answer tells, else that
- * nothing has changed. Ollama lowers a num_ctx that is over the model's own and never raises one.
- */
-static int64_t context_of(const struct relay_job *carried)
+void relay_body_note_context(struct relay_job *carried)
 {
 	const struct residency *residency = carried->relay->parts.residency;
+
+	carried->context_at_end = residency_context_length(residency, carried->job.record.model);
+	carried->context_asked_us = residency_asked_us(residency);
+}
+
+static int64_t context_of(const struct relay_job *carried)
+{
 	const struct record *record = &carried->job.record;
 	const struct peek_result *seen = &carried->seen;
-	int64_t now = residency_context_length(residency, record->model);
-	int64_t context = -1;
+	struct truncation_context context = {
+		.at_dispatch = carried->context_at_dispatch,
+		.now = carried->context_at_end,
+		.was_loaded = KNOWN_NOT,
+		.num_ctx = -1,
+	};
+	int64_t granted_us; /* its runner, at the latest */
 
-	if (now > 0 && residency_asked_us(residency) >= record->first_byte_us)
-		context = now;
-	else if (record->load_duration < 0
-			 ? now == carried->context_length
-			 : residency_judge(record->load_duration, record->request_bytes,
-				   KNOWN_NOT) == KNOWN_TRUE)
-		context = carried->context_length;
-	if (record->family == API_NATIVE && seen->has_option[PEEK_NUM_CTX] &&
-		context > seen->option[PEEK_NUM_CTX])
-		return -1;
-	return context > 0 ? context : -1;
+	granted_us = record->load_duration >= 0
+			     ? record->dispatched_us + record->load_duration / NS_PER_US
+			     : record->first_byte_us;
+	context.is_fresh = carried->context_asked_us >= granted_us;
+	if (record->load_duration >= 0)
+		context.was_loaded = residency_judge(record->load_duration, record->request_bytes,
+					     KNOWN_NOT) == KNOWN_TRUE
+					     ? KNOWN_FALSE
+					     : KNOWN_TRUE;
+	if (record->family == API_NATIVE && seen->has_option[PEEK_NUM_CTX])
+		context.num_ctx = seen->option[PEEK_NUM_CTX];
+	return truncation_context_length(&context);
 }
 
 void relay_body_judge(struct relay_job *carried)

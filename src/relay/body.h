@@ -26,6 +26,8 @@ MUST_CHECK bool relay_body_permit_images(struct relay_job *carried);
 /* Makes the edits; relay_body_finish()'s result then tells of the edited body. Of a mere unload
  * only the model's name may change: it asks for nothing else. */
 MUST_CHECK bool relay_body_edit(struct relay_job *carried, bool is_unload);
+/* Ollama's last byte came: which runner is loaded now? Later ones are not this job's. */
+void relay_body_note_context(struct relay_job *carried);
 /* The answer has ended and is in the record: fills context_length and prompt_truncated. */
 void relay_body_judge(struct relay_job *carried);
 /* It is in the queue, or has ended; it may be told twice. */

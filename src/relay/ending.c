@@ -66,16 +66,14 @@ static void note_tap(struct relay_job *carried)
 static enum known warmth_of(const struct relay_job *carried)
 {
 	const struct record *record = &carried->job.record;
-	const struct residency *residency = carried->relay->parts.residency;
-	int64_t context_length = residency_context_length(residency, record->model);
 
 	if (record->load_duration >= 0)
 		return residency_judge(
 			record->load_duration, record->request_bytes, carried->listed);
-	/* Loaded at dispatch and now, but not as the same runner: it was loaded again. */
-	if (context_length > 0 && carried->context_length > 0 &&
-		context_length != carried->context_length &&
-		residency_asked_us(residency) >= record->first_byte_us)
+	/* Listed at dispatch and at the end, but not as the same runner: it waited for its load, or
+	 * for that of one before it. */
+	if (carried->context_at_end > 0 && carried->context_at_dispatch > 0 &&
+		carried->context_at_end != carried->context_at_dispatch)
 		return KNOWN_FALSE;
 	return residency_judge_silent((record->first_byte_us - record->dispatched_us) * NS_PER_US,
 		record->request_bytes, carried->listed);

@@ -45,8 +45,10 @@ struct relay_job {
 	struct edit *edit;	     /* NULL: nothing is ever edited */
 	struct peek_result seen;     /* of the complete body, then of the edited one; its model is
 					valid while READING */
-	const char *alias_of;	/* the model that the name in the body stands for; NULL: itself */
-	int64_t context_length; /* of the loaded runner at dispatch; -1: unknown */
+	const char *alias_of; /* the model that the name in the body stands for; NULL: itself */
+	int64_t context_at_dispatch; /* of the loaded runner; -1: unknown, here and below */
+	int64_t context_at_end;	     /* when Ollama's last byte came */
+	int64_t context_asked_us;    /* when /api/ps was asked for that */
 	struct exchange *exchange;
 	enum known listed;   /* was the model loaded at dispatch? */
 	bool runs_elsewhere; /* Ollama has no such model of its own; asked at dispatch, while the

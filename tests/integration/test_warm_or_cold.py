@@ -75,3 +75,19 @@ def test_a_model_that_is_not_there_is_neither(proxy, wire):
     answer = wire(server.url).ask("POST", "/v1/chat/completions", chat("nope"))
     assert (answer.status, answer.get(HEADER)) == (404, None)
     assert server.wait_log(1)[0]["model_warm_start"] is None
+
+
+@pytest.mark.sim(config={"models": [MODEL | {"name": "m", "load_ms": 700, "tokens": 30, "tokens_per_s": 10}]})
+@pytest.mark.parametrize("stream, context_length", [(True, 4096), (False, None)])
+def test_a_reload_under_v1_shows_in_the_context(proxy, wire, stream, context_length):
+    server = proxy("--scheduler", "fifo")
+    connection = wire(server.url)
+    small = chat(options={"num_ctx": 512, "num_predict": 1})
+    assert connection.ask("POST", "/api/chat", small).status == 200
+    server.wait_for(lambda stats: [told["context_length"] for told in stats["runners"]] == [512])
+    # /v1 has no num_ctx: Ollama loads the model again, and /api/ps tells while it answers for three seconds
+    answer = connection.ask("POST", "/v1/chat/completions", chat(stream=stream))
+    assert (answer.status, answer.get(HEADER)) == (200, "true")
+    line = server.wait_log(2)[1]
+    # without a stream nobody knows when the load was over
+    assert (line["model_warm_start"], line["context_length"]) == (False, context_length)

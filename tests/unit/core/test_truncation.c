@@ -114,12 +114,43 @@ static void test_what_is_not_sure_is_not_known(void **state)
 	assert_int_equal(truncation_judge(&other), KNOWN_NOT);
 }
 
+static void test_the_context_is_that_of_the_runner_that_served(void **state)
+{
+	static const struct {
+		struct truncation_context context;
+		int64_t length;
+	} samples[] = {
+		/* at dispatch, now, fresh, loaded after dispatch, num_ctx */
+		{{4096, 4096, false, KNOWN_FALSE, -1}, 4096},
+		{{4096, 8192, true, KNOWN_TRUE, -1}, 8192},
+		{{-1, 4096, true, KNOWN_NOT, -1}, 4096},
+		/* seen gone or changed later: it answered on the one at dispatch */
+		{{4096, -1, true, KNOWN_FALSE, -1}, 4096},
+		{{4096, 8192, false, KNOWN_FALSE, -1}, 4096},
+		/* /v1: nothing says whether it was loaded again */
+		{{4096, 4096, false, KNOWN_NOT, -1}, 4096},
+		{{4096, 8192, false, KNOWN_NOT, -1}, -1},
+		/* loaded, and not looked at since */
+		{{4096, 4096, false, KNOWN_TRUE, -1}, -1},
+		{{-1, -1, false, KNOWN_NOT, -1}, -1},
+		{{-1, -1, true, KNOWN_FALSE, -1}, -1},
+		/* num_ctx is lowered to the model's own, never raised */
+		{{2048, 2048, false, KNOWN_FALSE, 2048}, 2048},
+		{{2048, 2048, true, KNOWN_TRUE, 100000}, 2048},
+		{{8192, 8192, true, KNOWN_FALSE, 2048}, -1},
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(samples); i++)
+		assert_int_equal(truncation_context_length(&samples[i].context), samples[i].length);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cut_prompts_are_known_by_their_tokens),
 		cmocka_unit_test(test_whole_prompts_are_known),
 		cmocka_unit_test(test_what_is_not_sure_is_not_known),
+		cmocka_unit_test(test_the_context_is_that_of_the_runner_that_served),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
