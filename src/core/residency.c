@@ -208,6 +208,13 @@ enum known residency_has(const struct residency *residency, const char *model, i
 	return find(residency, model) ? KNOWN_TRUE : KNOWN_FALSE;
 }
 
+int64_t residency_context_length(const struct residency *residency, const char *model)
+{
+	const struct resident *resident = model ? find(residency, model) : NULL;
+
+	return resident ? resident->context_length : -1;
+}
+
 size_t residency_count(const struct residency *residency)
 {
 	return residency->count;
@@ -218,11 +225,22 @@ const struct resident *residency_at(const struct residency *residency, size_t in
 	return &residency->residents[index];
 }
 
-enum known residency_judge(int64_t load_duration, int64_t request_bytes, enum known listed)
+/* As long as a load: what a warm request never takes to be granted its runner. */
+static bool is_long(int64_t ns, int64_t request_bytes)
 {
 	int64_t bytes = request_bytes > 0 ? request_bytes : 0;
 
+	return ns >= COLD_NS + COLD_NS_PER_BYTE * bytes;
+}
+
+enum known residency_judge(int64_t load_duration, int64_t request_bytes, enum known listed)
+{
 	if (load_duration < 0)
 		return listed;
-	return load_duration >= COLD_NS + COLD_NS_PER_BYTE * bytes ? KNOWN_FALSE : KNOWN_TRUE;
+	return is_long(load_duration, request_bytes) ? KNOWN_FALSE : KNOWN_TRUE;
+}
+
+enum known residency_judge_silent(int64_t first_byte_ns, int64_t request_bytes, enum known listed)
+{
+	return is_long(first_byte_ns, request_bytes) ? listed : KNOWN_TRUE;
 }

@@ -1,6 +1,7 @@
 #include "json/duration.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,4 +111,22 @@ bool duration_text_is_zero(const char *text)
 
 	/* The sign does not matter: "-0s" is zero too. */
 	return read_text(text, &nanoseconds) && nanoseconds < 1;
+}
+
+bool duration_read(const char *text, bool is_string, double *ret_seconds)
+{
+	double nanoseconds;
+	char *end;
+
+	if (is_string) {
+		if (!read_text(text, &nanoseconds))
+			return false;
+	} else {
+		nanoseconds = fabs(strtod(text, &end)) * NANOSECONDS_PER_SECOND;
+		if (end == text || *end)
+			return false;
+	}
+	*ret_seconds =
+		*text == '-' && nanoseconds >= 1 ? INFINITY : nanoseconds / NANOSECONDS_PER_SECOND;
+	return true;
 }

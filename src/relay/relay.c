@@ -10,7 +10,6 @@
 #include "base/delay.h"
 #include "base/graveyard.h"
 #include "base/memory.h"
-#include "base/pieces.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "core/permission.h"
@@ -20,6 +19,7 @@
 #include "front/client.h"
 #include "front/reply.h"
 #include "io/spool.h"
+#include "relay/body.h"
 #include "relay/forward.h"
 #include "relay/pass.h"
 #include "relay/relay_parts.h"
@@ -290,7 +290,7 @@ static void enter_queue(struct relay_job *carried)
 {
 	struct relay *relay = carried->relay;
 	struct job *job = &carried->job;
-	const struct peek_result *seen = peek_finish(carried->peek);
+	const struct peek_result *seen = relay_body_finish(carried);
 	struct admission admission = relay_admission(relay, carried->settings);
 	enum outcome refusal = admission_at_queue(&admission);
 	const struct job_group *of_project, *of_model;
@@ -300,7 +300,8 @@ static void enter_queue(struct relay_job *carried)
 	job->record.body_complete_us = now_us;
 	note_peek(carried, seen);
 	policy_add_model(&job->policy, carried->settings, job->record.model);
-	if (!pass_model(carried, seen->valid))
+	if (!pass_model(carried, seen->valid) || !relay_body_permit_images(carried) ||
+		!relay_body_edit(carried, is_unload))
 		return;
 	if (is_unload) {
 		become_pass(carried);
@@ -316,8 +317,7 @@ static void enter_queue(struct relay_job *carried)
 		return;
 	}
 	scheduler_enter(relay->parts.scheduler, carried->settings, job, seen, now_us);
-	peek_destroy(carried->peek);
-	carried->peek = NULL;
+	relay_body_destroy(carried);
 	job->queued_since_us = now_us;
 	job->deadline_us =
 		job->policy.timeout_ms > 0 ? now_us + job->policy.timeout_ms * US_PER_MS : 0;
@@ -325,11 +325,6 @@ static void enter_queue(struct relay_job *carried)
 		job_load_begun(job, now_us);
 	relay_set_state(carried, JOB_QUEUED);
 	relay_arm(carried);
-}
-
-static void feed_peek(void *object, const void *bytes, size_t length)
-{
-	peek_feed(object, bytes, length);
 }
 
 static void on_body(void *arg, struct evbuffer *data, bool is_complete)
@@ -341,7 +336,7 @@ static void on_body(void *arg, struct evbuffer *data, bool is_complete)
 	enum outcome refusal;
 
 	assert(carried->job.state == JOB_READING);
-	pieces_feed(data, feed_peek, carried->peek);
+	relay_body_feed(carried, data);
 	if (!spool_append(carried->spool, data)) {
 		relay_fail(carried, OUTCOME_QUEUE_FULL,
 			"no room to keep the request body: free space in spool_directory");
@@ -443,7 +438,7 @@ static struct relay_job *begin(
 	carried->has_body = client_head(client)->framing.kind != FRAMING_NONE;
 	carried->spool = spool_create(
 		(size_t)carried->settings->body_memory, carried->settings->spool_directory);
-	carried->peek = peek_create();
+	relay_body_begin(carried);
 	client_accept(client, &user, carried);
 	return carried;
 }

@@ -19,6 +19,7 @@
 #include "front/reply.h"
 #include "http/head.h"
 #include "io/spool.h"
+#include "relay/body.h"
 #include "relay/forward.h"
 #include "relay/relay_parts.h"
 
@@ -161,6 +162,7 @@ static void on_end(void *arg, enum exchange_end end)
 	int64_t held_us = now_us - carried->job.record.dispatched_us;
 
 	carried->exchange = NULL;
+	relay_body_note_context(carried);
 	switch (end) {
 	case EXCHANGE_COMPLETE:
 		scheduler_slot_freed(scheduler, &carried->job, held_us);
@@ -215,9 +217,12 @@ void relay_dispatch(struct relay *relay, struct job *job)
 	job->record.dispatched_us = now_us;
 	job->record.attempts++;
 	scheduler_sent(relay->parts.scheduler, job);
-	carried->listed = job->record.model
+	carried->runs_elsewhere = scheduler_runs_elsewhere(job);
+	carried->listed = job->record.model && !carried->runs_elsewhere
 				  ? residency_has(relay->parts.residency, job->record.model, now_us)
 				  : KNOWN_NOT;
+	carried->context_at_dispatch =
+		residency_context_length(relay->parts.residency, job->record.model);
 	/* It waited for a load of ours: cold, though the model is up now (PRODUCT 4.1). */
 	if (job->record.load_wait_us >= 0)
 		carried->listed = KNOWN_FALSE;

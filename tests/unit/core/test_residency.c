@@ -199,6 +199,18 @@ static void test_unloaded_model_is_gone(void **state)
 	assert_int_equal(residency_count(*state), 0);
 }
 
+static void test_the_context_is_that_of_the_loaded_runner(void **state)
+{
+	assert_int_equal(residency_context_length(*state, "tiny"), -1);
+	take(*state, "tiny:latest", "slow:1b", SECOND_US);
+	assert_int_equal(residency_context_length(*state, "TINY"), 4096);
+	assert_int_equal(residency_context_length(*state, "slow:1b"), 8192);
+	assert_int_equal(residency_context_length(*state, "slow"), -1);
+	assert_int_equal(residency_context_length(*state, NULL), -1);
+	residency_note_used(*state, "slow");
+	assert_int_equal(residency_context_length(*state, "slow"), -1);
+}
+
 static void test_any_number_of_models_can_be_loaded(void **state)
 {
 	char name[] = "model00";
@@ -248,6 +260,25 @@ static void test_cold_answers_of_both_generations_are_cold(void **state)
 		assert_int_equal(
 			residency_judge(cold_ms[i] * MS_NS, 100, KNOWN_FALSE), KNOWN_FALSE);
 		assert_int_equal(residency_judge(cold_ms[i] * MS_NS, 100, KNOWN_NOT), KNOWN_FALSE);
+	}
+}
+
+/* /v1 and /api/embeddings: the time to the first byte against the same T. */
+static void test_an_answer_sooner_than_any_load_is_warm(void **state)
+{
+	static const enum known listed[] = {KNOWN_NOT, KNOWN_FALSE, KNOWN_TRUE};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(listed); i++) {
+		/* warm ones of both generations, the slowest under stress */
+		assert_int_equal(residency_judge_silent(834000, 100, listed[i]), KNOWN_TRUE);
+		assert_int_equal(residency_judge_silent(31887560, 100, listed[i]), KNOWN_TRUE);
+		assert_int_equal(residency_judge_silent(42 * MS_NS, 100, listed[i]), KNOWN_TRUE);
+		/* a load, or a long prompt */
+		assert_int_equal(residency_judge_silent(254 * MS_NS, 100, listed[i]), listed[i]);
+		assert_int_equal(
+			residency_judge_silent(100 * MS_NS + 6000, 100, listed[i]), listed[i]);
+		assert_int_equal(
+			residency_judge_silent(100 * MS_NS + 5999, 100, listed[i]), KNOWN_TRUE);
 	}
 }
 
@@ -321,6 +352,8 @@ int main(void)
 		RESIDENCY_TEST(test_any_number_of_models_can_be_loaded),
 		RESIDENCY_TEST(test_warm_answers_of_both_generations_are_warm),
 		RESIDENCY_TEST(test_cold_answers_of_both_generations_are_cold),
+		RESIDENCY_TEST(test_the_context_is_that_of_the_loaded_runner),
+		RESIDENCY_TEST(test_an_answer_sooner_than_any_load_is_warm),
 		RESIDENCY_TEST(test_threshold_grows_with_the_request_body),
 		RESIDENCY_TEST(test_zero_is_warm),
 		RESIDENCY_TEST(test_answer_without_a_duration_is_as_the_model_was_listed),
