@@ -61,14 +61,15 @@ static const char *skip_unit(const char *text, double *ret_nanoseconds)
 	return NULL;
 }
 
-bool duration_text_is_zero(const char *text)
+/* What Go's time.ParseDuration takes, without its sign, in nanoseconds. */
+static bool parse(const char *text, double *ret_total)
 {
 	double total = 0;
 
-	if (*text == '-' || *text == '+')
-		text++;
-	if (strcmp(text, "0") == 0)
+	if (strcmp(text, "0") == 0) {
+		*ret_total = 0;
 		return true;
+	}
 	if (*text == '\0')
 		return false;
 	while (*text) {
@@ -86,6 +87,41 @@ bool duration_text_is_zero(const char *text)
 		if (value * nanoseconds >= 1)
 			total += value * nanoseconds;
 	}
+	*ret_total = total;
+	return true;
+}
+
+static bool is_sign(char letter)
+{
+	return letter == '-' || letter == '+';
+}
+
+bool duration_text_is_zero(const char *text)
+{
+	double total;
+
 	/* The sign does not matter: "-0s" is zero too. */
-	return total < 1;
+	return parse(text + is_sign(*text), &total) && total < 1;
+}
+
+bool duration_is_number(const char *text)
+{
+	const char *end = skip_decimal(text + (*text == '-'));
+
+	return end && *end == '\0' && isdigit((unsigned char)end[-1]) && text[*text == '-'] != '.';
+}
+
+bool duration_read(const char *text, int64_t *ret_ns)
+{
+	double total;
+
+	if (duration_is_number(text))
+		total = strtod(text, NULL) * NANOSECONDS_PER_SECOND;
+	else if (!parse(text + is_sign(*text), &total))
+		return false;
+	else if (*text == '-')
+		total = -total;
+	*ret_ns = total < 0 || total >= (double)DURATION_FOR_EVER ? DURATION_FOR_EVER
+								  : (int64_t)total;
+	return true;
 }
