@@ -40,6 +40,15 @@ static void on_looked(void *arg, enum runner_kind kind)
 	mark_changed(conductor);
 }
 
+static void on_unload_answered(void *arg)
+{
+}
+
+static void on_touched(void *arg)
+{
+	mark_changed(arg);
+}
+
 static void on_unloaded(void *arg)
 {
 	struct conductor *conductor = arg;
@@ -79,9 +88,11 @@ struct conductor *conductor_create(const struct conductor_parts *parts, struct s
 	struct conductor *conductor = mem_zalloc(sizeof(*conductor));
 	const struct loader_events events = {
 		.on_looked = on_looked,
+		.on_unload_answered = on_unload_answered,
 		.on_unloaded = on_unloaded,
 		.on_loaded = on_loaded,
 		.on_load_failed = on_load_failed,
+		.on_touched = on_touched,
 		.arg = conductor,
 	};
 
@@ -148,7 +159,7 @@ static bool carry_out(struct conductor *conductor, const struct scheduler_answer
 	case SCHEDULER_LOAD:
 		conductor->loading = answer->runner;
 		relay_load_begun(conductor->parts.relay, answer->runner);
-		loader_load(conductor->loader, answer->runner);
+		loader_load(conductor->loader, answer->runner, NULL);
 		return true;
 	}
 	return false;
