@@ -7,11 +7,13 @@
 #include "back/loader.h"
 #include "back/probe.h"
 #include "base/delay.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "core/tally.h"
 #include "observe/stats.h"
+#include "relay/pass.h"
 #include "relay/relay.h"
 
 struct conductor {
@@ -19,6 +21,8 @@ struct conductor {
 	struct settings *settings;
 	struct loader *loader;
 	struct event *wake; /* the scheduler's look_again */
+	const struct runner *looking;
+	const struct runner *unloading;
 	const struct runner *loading;
 };
 
@@ -36,12 +40,20 @@ static void on_looked(void *arg, enum runner_kind kind)
 {
 	struct conductor *conductor = arg;
 
+	if (conductor->looking->owes_preload && kind == RUNNER_NOT_LOCAL)
+		LOG(WARN, "cannot preload: Ollama does not have this model",
+			LOG_TEXT("model", conductor->looking->spelling));
+	conductor->looking = NULL;
 	scheduler_looked(conductor->parts.scheduler, kind, ticker_now_us());
 	mark_changed(conductor);
 }
 
+/* Clients that asked for the same have been waiting for it. */
 static void on_unload_answered(void *arg)
 {
+	struct conductor *conductor = arg;
+
+	passes_unload_answered(conductor->parts.passes, conductor->unloading->model);
 }
 
 static void on_touched(void *arg)
@@ -53,6 +65,7 @@ static void on_unloaded(void *arg)
 {
 	struct conductor *conductor = arg;
 
+	conductor->unloading = NULL;
 	scheduler_unloaded(conductor->parts.scheduler, ticker_now_us());
 	mark_changed(conductor);
 }
@@ -72,11 +85,14 @@ static void on_load_failed(void *arg, const struct loader_failure *failure)
 {
 	struct conductor *conductor = arg;
 	const struct runner *runner = conductor->loading;
+	bool was_preload = runner->owes_preload;
 	bool is_final = scheduler_load_failed(
 		conductor->parts.scheduler, !failure->is_broken, ticker_now_us());
 
 	conductor->loading = NULL;
 	relay_load_ended(conductor->parts.relay, runner);
+	if (is_final && was_preload)
+		LOG(WARN, "cannot preload: the load failed", LOG_TEXT("model", runner->key));
 	if (is_final)
 		relay_load_failed(conductor->parts.relay, runner, failure->outcome, failure->status,
 			failure->text);
@@ -97,6 +113,7 @@ struct conductor *conductor_create(const struct conductor_parts *parts, struct s
 	};
 
 	conductor->parts = *parts;
+	scheduler_prepare(parts->scheduler, settings);
 	conductor->settings = settings_take(settings);
 	conductor->wake = evtimer_new(parts->base, on_wake, conductor);
 	if (!conductor->wake)
@@ -151,18 +168,38 @@ static bool carry_out(struct conductor *conductor, const struct scheduler_answer
 		relay_dispatch(conductor->parts.relay, answer->job);
 		return true;
 	case SCHEDULER_LOOK:
+		conductor->looking = answer->runner;
 		loader_look(conductor->loader, answer->runner);
 		return true;
 	case SCHEDULER_UNLOAD:
+		conductor->unloading = answer->runner;
 		loader_unload(conductor->loader, answer->runner);
 		return true;
 	case SCHEDULER_LOAD:
 		conductor->loading = answer->runner;
 		relay_load_begun(conductor->parts.relay, answer->runner);
-		loader_load(conductor->loader, answer->runner, NULL);
+		loader_load(conductor->loader, answer->runner,
+			scheduler_keep_alive_of_load(
+				conductor->parts.scheduler, answer->runner, conductor->parts.ring));
+		return true;
+	case SCHEDULER_FREE:
+		loader_free(conductor->loader, answer->runner);
 		return true;
 	}
 	return false;
+}
+
+static void touch(struct conductor *conductor)
+{
+	struct scheduler_view view = conductor_view(conductor);
+	struct runner *runner = NULL;
+	const char *keep_alive;
+
+	if (!loader_may_touch(conductor->loader))
+		return;
+	keep_alive = scheduler_touch(conductor->parts.scheduler, &view, &runner);
+	if (keep_alive)
+		loader_touch(conductor->loader, runner, keep_alive);
 }
 
 void conductor_run(struct conductor *conductor)
@@ -176,6 +213,8 @@ void conductor_run(struct conductor *conductor)
 		if (answer.look_again_us)
 			look_again(conductor, answer.look_again_us - view.now_us);
 	} while (carry_out(conductor, &answer));
+	touch(conductor);
+	passes_look_again(conductor->parts.passes);
 	probe_set_busy(conductor->parts.probe,
 		conductor->parts.tally->in_progress + conductor->parts.tally->queued > 0);
 }

@@ -1,14 +1,12 @@
 #include "back/own_body.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "core/runner.h"
-#include "json/duration.h"
 #include "json/writer.h"
 
-enum { DECIMAL = 10, MILLISECOND_DECIMALS = 3 };
+enum { DECIMAL = 10 };
 
 const char *own_target(const struct runner *runner)
 {
@@ -31,15 +29,16 @@ static void put_options(struct json_writer *writer, const struct runner *runner)
 	json_end_object(writer);
 }
 
-/* "90" as a text is an error for Ollama, as a number it is seconds. */
+/* Of the configuration: "90" as a text is an error for Ollama, as a number it is seconds. */
 static void put_keep_alive(struct json_writer *writer, const char *value)
 {
-	if (!duration_is_number(value))
-		json_put_string(writer, "keep_alive", value);
-	else if (strchr(value, '.'))
-		json_put_fixed(writer, "keep_alive", strtod(value, NULL), MILLISECOND_DECIMALS);
+	char *end;
+	long long seconds = strtoll(value, &end, DECIMAL);
+
+	if (end != value && *end == '\0')
+		json_put_int(writer, "keep_alive", seconds);
 	else
-		json_put_int(writer, "keep_alive", strtoll(value, NULL, DECIMAL));
+		json_put_string(writer, "keep_alive", value);
 }
 
 static char *take_text(struct json_writer *writer)

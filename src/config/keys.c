@@ -126,6 +126,14 @@ const struct key keys[] = {
 	{FIELD(concurrency), .type = KEY_CHOICE, .fallback = "fixed", .placeholder = "RULE",
 		.choices = concurrencies, .help = "how many run; fixed is max_concurrent"},
 
+	{FIELD(preload), WORDS, .fallback_shown = "none", .placeholder = "MODELS",
+		.help = "with turns: models that are loaded at the start, and again after each "
+			"restart of Ollama, and stay loaded"},
+	{FIELD(keep_alive), .type = KEY_TEXT, .fallback = "", .fallback_shown = "Ollama's own",
+		.placeholder = "DURATION", .is_reloadable = true,
+		.help = "with turns: how long a model stays loaded after its last request: 30m, "
+			"3600 (seconds), -1 for ever"},
+
 	{TIME_FIELD(header_timeout), .section = "Time limits", DURATION, .fallback = "30",
 		.help = "from a request's first byte to its complete head"},
 	{TIME_FIELD(body_timeout), DURATION, .fallback = "60",

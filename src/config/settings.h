@@ -69,6 +69,9 @@ struct settings {
 	enum scheduler_kind scheduler;
 	enum concurrency_kind concurrency;
 
+	char **preload;	  /* models that are loaded at the start and stay */
+	char *keep_alive; /* how long models stay, as in a request; "": as Ollama says */
+
 	/* time limits, milliseconds */
 	int64_t header_timeout_ms;		/* 30,000 */
 	int64_t body_timeout_ms;		/* 60,000 between bytes */

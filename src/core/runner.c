@@ -45,7 +45,17 @@ static void remove_runner(struct runners *runners, struct runner *runner)
 	free(runner->key);
 	free(runner->model);
 	free(runner->spelling);
+	keep_alive_finish(&runner->keep_alive);
 	free(runner);
+}
+
+static void free_pinned(struct runners *runners)
+{
+	for (size_t i = 0; i < runners->pinned_count; i++)
+		free(runners->pinned[i]);
+	free(runners->pinned);
+	runners->pinned = NULL;
+	runners->pinned_count = 0;
 }
 
 void runners_finish(struct runners *runners)
@@ -55,6 +65,7 @@ void runners_finish(struct runners *runners)
 
 	LIST_EACH_SAFE(&runners->all, node, following)
 	remove_runner(runners, CONTAINER_OF(node, struct runner, link));
+	free_pinned(runners);
 }
 
 /* "llama3:latest num_ctx=8192" */
@@ -79,7 +90,7 @@ static void forget_idle(struct runners *runners)
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
 		if (!runner->is_resident && !runner->is_busy_with_us && !runner->is_looked_at &&
-			runner->jobs.waiting + runner->jobs.running == 0)
+			!runner->owes_preload && runner->jobs.waiting + runner->jobs.running == 0)
 			remove_runner(runners, runner);
 	}
 }
@@ -118,6 +129,7 @@ struct runner *runners_get(
 	runner->model = mem_strdup(canonical);
 	runner->spelling = mem_strdup(model);
 	runner->grow = 1;
+	runner->keep_alive.is_pinned = runners_are_pinned(runners, canonical);
 	if (seen) {
 		memcpy(runner->has_option, seen->has_option, sizeof(runner->has_option));
 		memcpy(runner->option, seen->option, sizeof(runner->option));
@@ -125,6 +137,38 @@ struct runner *runners_get(
 	list_append(&runners->all, &runner->link);
 	runners->count++;
 	return runner;
+}
+
+void runners_pin(struct runners *runners, char *const *models)
+{
+	char canonical[MODEL_BYTES];
+	struct list *node;
+
+	free_pinned(runners);
+	for (; models && *models; models++) {
+		residency_canonical(*models, canonical, sizeof(canonical));
+		if (runners_are_pinned(runners, canonical))
+			continue;
+		runners->pinned = mem_grow_array(
+			runners->pinned, runners->pinned_count + 1, sizeof(*runners->pinned));
+		runners->pinned[runners->pinned_count++] = mem_strdup(canonical);
+	}
+	LIST_EACH(&runners->all, node)
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		runner->keep_alive.is_pinned = runners_are_pinned(runners, runner->model);
+		runner->owes_preload = false;
+	}
+}
+
+bool runners_are_pinned(const struct runners *runners, const char *model)
+{
+	for (size_t i = 0; i < runners->pinned_count; i++) {
+		if (strcmp(runners->pinned[i], model) == 0)
+			return true;
+	}
+	return false;
 }
 
 struct runner *runners_resident(const struct runners *runners, const char *model)

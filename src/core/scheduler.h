@@ -35,6 +35,7 @@ enum scheduler_verdict {
 	SCHEDULER_LOOK,	  /* ask Ollama about `runner`'s model; then scheduler_looked() */
 	SCHEDULER_UNLOAD, /* unload `runner`; then scheduler_unloaded() */
 	SCHEDULER_LOAD,	  /* load `runner`; then scheduler_loaded() or _load_failed() */
+	SCHEDULER_FREE,	  /* unload `runner`: the load under way is stuck behind it; no result */
 };
 
 struct scheduler_answer {
@@ -86,6 +87,18 @@ void scheduler_sent(struct scheduler *scheduler, struct job *job);
 /* It holds its slot no longer, however it ended; before its state changes. */
 void scheduler_released(
 	struct scheduler *scheduler, struct job *job, int64_t held_us, int64_t now_us);
+
+/* What is preloaded and how long models stay; at the start and when the settings change. */
+void scheduler_prepare(struct scheduler *scheduler, const struct settings *settings);
+/* The keep_alive that a load carries that was answered just now; NULL: none. */
+const char *scheduler_keep_alive_of_load(
+	struct scheduler *scheduler, struct runner *runner, const struct ring *ring);
+/* When there is nothing more to do: the keep_alive that an idle runner has to be told, which then
+ * counts as told; NULL: none. */
+const char *scheduler_touch(
+	struct scheduler *scheduler, const struct scheduler_view *view, struct runner **ret_runner);
+/* The model of this name is drained or unloaded by us: an unload of it is on its way. */
+bool scheduler_gives_way(const struct scheduler *scheduler, const char *model);
 
 /* The results of verdicts. RUNNER_UNKNOWN: it could not be asked, and is asked again. */
 void scheduler_looked(struct scheduler *scheduler, enum runner_kind kind, int64_t now_us);

@@ -37,6 +37,7 @@ void turns_destroy(struct turns *turns)
 		return;
 	runners_finish(&turns->runners);
 	shares_finish(&turns->shares);
+	free(turns->everybodys_keep_alive);
 	free(turns);
 }
 
@@ -93,6 +94,7 @@ void turns_sent(struct turns *turns, struct job *job)
 	if (job->runner) {
 		job->runner->served++;
 		job->charged_us = runner_service_us(&turns->runners, job->runner);
+		turns_note_keep_alive(turns, job);
 	} else {
 		job->charged_us = SECOND_US;
 	}
@@ -126,6 +128,7 @@ static void begin_turn(struct runner *runner, int64_t now_us)
 
 static void forget_turn(struct runner *runner)
 {
+	keep_alive_forget(&runner->keep_alive);
 	runner->is_resident = false;
 	runner->is_cut = false;
 	runner->served = 0;
@@ -148,6 +151,7 @@ static void forget_all(struct turns *turns)
 	LIST_EACH(&turns->runners.all, node)
 	forget_turn(CONTAINER_OF(node, struct runner, link));
 	memset(&turns->fits, 0, sizeof(turns->fits));
+	turns_owe_preloads(turns);
 	turns->owes_verdict = false;
 }
 
@@ -256,10 +260,12 @@ static void sync_residency(struct turns *turns, const struct scheduler_view *vie
 	if (residency_version(residency) == turns->residency_version)
 		return;
 	turns->residency_version = residency_version(residency);
-	if (residency_asked_us(residency) == 0) {
+	if (residency_asked_us(residency) == 0 ||
+		residency_epoch(residency) != turns->residency_epoch)
 		forget_all(turns);
+	turns->residency_epoch = residency_epoch(residency);
+	if (residency_asked_us(residency) == 0)
 		return;
-	}
 	drop_vanished(turns, residency);
 	add_listed(turns, residency, view->now_us);
 	learn_fit(turns, residency);
@@ -534,7 +540,7 @@ static struct scheduler_answer go_blind(struct turns *turns, const struct schedu
 		turns->blind_since_us = view->now_us;
 	if (turns->state == TURN_UNLOADING || turns->state == TURN_LOADING)
 		return nothing;
-	if (view->now_us - turns->blind_since_us >= BLIND_US)
+	if (residency_is_mute(view->residency) || view->now_us - turns->blind_since_us >= BLIND_US)
 		return scheduler_first(view);
 	nothing.look_again_us = turns->blind_since_us + BLIND_US;
 	return nothing;
@@ -560,13 +566,30 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 		return (struct scheduler_answer){
 			.verdict = SCHEDULER_LOOK, .runner = turns->looking};
 	}
+	if (turns_look_for_preload(turns, &answer) || turns_free_load(turns, view, &answer))
+		return answer;
 	is_ready = decide(turns, view, &plan, &target, &answer.look_again_us);
 	answer.job = choose_job(turns, view);
 	if (answer.job)
 		answer.verdict = SCHEDULER_DISPATCH;
-	else if (is_ready)
+	else if (is_ready || (!target && turns_plan_preload(turns, view, &plan, &target)))
 		return carry_out(turns, &plan, target, view->now_us);
 	return answer;
+}
+
+bool turns_gives_way(const struct turns *turns, const char *model)
+{
+	const struct list *node;
+
+	LIST_EACH(&turns->runners.all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if ((runner->is_cut || runner == turns->victim) &&
+			strcmp(runner->model, model) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Results. */

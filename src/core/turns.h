@@ -32,6 +32,17 @@ void turns_sent(struct turns *turns, struct job *job);
 void turns_released(struct turns *turns, struct job *job, int64_t held_us, int64_t now_us);
 void turns_note_service(struct turns *turns, struct runner *runner, int64_t held_us);
 
+/* What is preloaded and how long everybody wants models to stay; again when it changes. */
+void turns_prepare(struct turns *turns, const struct settings *settings);
+/* The keep_alive that the load of this runner carries; NULL: none. */
+const char *turns_keep_alive_of_load(
+	struct turns *turns, struct runner *runner, const struct ring *ring);
+/* The keep_alive that an idle runner is to be told now, which counts as told; NULL: none. */
+const char *turns_touch(
+	struct turns *turns, const struct scheduler_view *view, struct runner **ret_runner);
+/* It gives way, or is being unloaded. */
+bool turns_gives_way(const struct turns *turns, const char *model);
+
 /* Results. */
 void turns_looked(struct turns *turns, enum runner_kind kind, int64_t now_us);
 void turns_unloaded(struct turns *turns, int64_t now_us);

@@ -1,6 +1,7 @@
 #include "json/duration.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,17 +62,15 @@ static const char *skip_unit(const char *text, double *ret_nanoseconds)
 	return NULL;
 }
 
-/* What Go's time.ParseDuration takes, without its sign, in nanoseconds. */
-static bool parse(const char *text, double *ret_total)
+/* Nanoseconds of what time.ParseDuration takes, without its sign. */
+static bool read_text(const char *text, double *ret_nanoseconds)
 {
 	double total = 0;
 
-	if (strcmp(text, "0") == 0) {
-		*ret_total = 0;
-		return true;
-	}
 	if (*text == '\0')
 		return false;
+	if (strcmp(text, "0") == 0)
+		text++;
 	while (*text) {
 		const char *unit = skip_decimal(text);
 		double value;
@@ -87,41 +86,37 @@ static bool parse(const char *text, double *ret_total)
 		if (value * nanoseconds >= 1)
 			total += value * nanoseconds;
 	}
-	*ret_total = total;
+	*ret_nanoseconds = total;
 	return true;
 }
 
-static bool is_sign(char letter)
+static const char *skip_sign(const char *text)
 {
-	return letter == '-' || letter == '+';
+	return *text == '-' || *text == '+' ? text + 1 : text;
 }
 
 bool duration_text_is_zero(const char *text)
 {
-	double total;
+	double nanoseconds;
 
 	/* The sign does not matter: "-0s" is zero too. */
-	return parse(text + is_sign(*text), &total) && total < 1;
+	return read_text(skip_sign(text), &nanoseconds) && nanoseconds < 1;
 }
 
-bool duration_is_number(const char *text)
+bool duration_read(const char *text, bool is_string, double *ret_seconds)
 {
-	const char *end = skip_decimal(text + (*text == '-'));
+	double nanoseconds;
+	char *end;
 
-	return end && *end == '\0' && isdigit((unsigned char)end[-1]) && text[*text == '-'] != '.';
-}
-
-bool duration_read(const char *text, int64_t *ret_ns)
-{
-	double total;
-
-	if (duration_is_number(text))
-		total = strtod(text, NULL) * NANOSECONDS_PER_SECOND;
-	else if (!parse(text + is_sign(*text), &total))
-		return false;
-	else if (*text == '-')
-		total = -total;
-	*ret_ns = total < 0 || total >= (double)DURATION_FOR_EVER ? DURATION_FOR_EVER
-								  : (int64_t)total;
+	if (is_string) {
+		if (!read_text(skip_sign(text), &nanoseconds))
+			return false;
+	} else {
+		nanoseconds = fabs(strtod(text, &end)) * NANOSECONDS_PER_SECOND;
+		if (end == text || *end)
+			return false;
+	}
+	*ret_seconds =
+		*text == '-' && nanoseconds >= 1 ? INFINITY : nanoseconds / NANOSECONDS_PER_SECOND;
 	return true;
 }

@@ -122,8 +122,19 @@ static bool may_send_again(const struct pass *pass, bool was_stale)
 		       strcmp(pass->record.method, "HEAD") == 0);
 }
 
+/* It may have changed what is loaded: a mere unload, or models that came, went or were replaced. */
+static bool may_change_residency(const struct pass *pass)
+{
+	enum operation operation = pass->record.operation;
+
+	return pass->is_unload || operation == OPERATION_DELETE || operation == OPERATION_CREATE ||
+	       operation == OPERATION_PULL;
+}
+
 static void complete(struct pass *pass)
 {
+	if (may_change_residency(pass))
+		probe_refresh_soon(pass->passes->parts.probe);
 	/* What the client still uploads is of no use: the client throws it away itself (an early
 	 * answer). */
 	pass_set_phase(pass, PASS_FLUSHING);

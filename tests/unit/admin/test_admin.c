@@ -318,9 +318,9 @@ static void test_stats_show_what_is_loaded(void **state)
 	json = write_with(fixture, admin_write_stats);
 	assert_non_null(strstr(json,
 		"\"runners\":[{\"name\":\"qwen2.5vl:7b\",\"size_vram\":6000,\"vram_share\":0.750,"
-		"\"context_length\":4096,\"waiting\":null,\"running\":null},"
+		"\"context_length\":4096,\"pinned\":false,\"waiting\":null,\"running\":null},"
 		"{\"name\":\"llama3:latest\",\"size_vram\":null,\"vram_share\":null,"
-		"\"context_length\":null,\"waiting\":null,\"running\":null}]"));
+		"\"context_length\":null,\"pinned\":false,\"waiting\":null,\"running\":null}]"));
 	assert_non_null(strstr(json, "\"turn\":null,"));
 	schema_check("stats", json);
 }

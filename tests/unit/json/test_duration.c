@@ -7,63 +7,69 @@
 
 #include <cmocka.h>
 
-#define SECOND INT64_C(1000000000)
+#include <math.h>
 
-static void check(const char *text, int64_t expected)
+#include "base/compiler.h"
+
+struct sample {
+	const char *text;
+	bool is_string;
+	double seconds;
+};
+
+/* FACTS-ollama.md 4: what keep_alive takes. */
+static void test_durations_are_read_as_go_does(void **state)
 {
-	int64_t seen = -1;
+	static const struct sample samples[] = {{"5m", true, 300}, {"2h45m10s", true, 9910},
+		{"1.5h", true, 5400}, {"250ms", true, 0.25}, {"0", true, 0}, {"0s", true, 0},
+		{"-0s", true, 0}, {"+3s", true, 3}, {"-1m", true, INFINITY},
+		{"-1ns", true, INFINITY}, {"60", false, 60}, {"1.5", false, 1.5},
+		{"3e2", false, 300}, {"0", false, 0}, {"-1", false, INFINITY},
+		{"-0.5", false, INFINITY}};
 
-	assert_true(duration_read(text, &seen));
-	assert_true(seen == expected);
+	for (size_t i = 0; i < ARRAY_LENGTH(samples); i++) {
+		double seconds = -1;
+
+		assert_true(duration_read(samples[i].text, samples[i].is_string, &seconds));
+		if (isinf(samples[i].seconds))
+			assert_true(isinf(seconds));
+		else
+			assert_true(fabs(seconds - samples[i].seconds) < 1e-6);
+	}
 }
 
-static void test_numbers_are_seconds(void **state)
+static void test_what_ollama_refuses_is_no_duration(void **state)
 {
-	check("0", 0);
-	check("90", 90 * SECOND);
-	check("1.5", SECOND * 3 / 2);
-	assert_true(duration_is_number("90"));
-	assert_true(duration_is_number("-1"));
-	assert_false(duration_is_number("5m"));
-	assert_false(duration_is_number("1."));
-	assert_false(duration_is_number(".5"));
-	assert_false(duration_is_number(""));
-	assert_false(duration_is_number("-"));
+	static const char *const texts[] = {
+		"90", "-1", "bogus", "", "-", "5", "5x", "m", "1h0", "1 h", ".s", "01"};
+	static const char *const numbers[] = {"true", "", "5m", "{"};
+	double seconds = 7;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
+		assert_false(duration_read(texts[i], true, &seconds));
+	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
+		assert_false(duration_read(numbers[i], false, &seconds));
+	assert_true(seconds == 7);
 }
 
-static void test_texts_are_gos(void **state)
+static void test_zero_unloads(void **state)
 {
-	check("30m", 1800 * SECOND);
-	check("2h45m10s", (2 * 3600 + 45 * 60 + 10) * SECOND);
-	check("1.5s", SECOND * 3 / 2);
-	check("+5m", 300 * SECOND);
-	check("0s", 0);
-}
-
-static void test_below_zero_is_for_ever(void **state)
-{
-	check("-1", DURATION_FOR_EVER);
-	check("-1m", DURATION_FOR_EVER);
-	check("999999999h", DURATION_FOR_EVER);
-}
-
-static void test_what_is_none(void **state)
-{
-	static const char *const wrong[] = {"", "-", "m", "bogus", "30 m", "30x", "1e3", "true"};
-	int64_t seen = 7;
-
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		assert_false(duration_read(wrong[i], &seen));
-	assert_int_equal(seen, 7);
+	assert_true(duration_text_is_zero("0"));
+	assert_true(duration_text_is_zero("-0h0m"));
+	assert_true(duration_text_is_zero("0.1ns"));
+	assert_false(duration_text_is_zero("1ns"));
+	assert_false(duration_text_is_zero("00"));
+	assert_false(duration_text_is_zero("0s0"));
+	assert_true(duration_number_is_zero("0.0"));
+	assert_false(duration_number_is_zero("-1"));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers_are_seconds),
-		cmocka_unit_test(test_texts_are_gos),
-		cmocka_unit_test(test_below_zero_is_for_ever),
-		cmocka_unit_test(test_what_is_none),
+		cmocka_unit_test(test_durations_are_read_as_go_does),
+		cmocka_unit_test(test_what_ollama_refuses_is_no_duration),
+		cmocka_unit_test(test_zero_unloads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
