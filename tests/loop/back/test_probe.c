@@ -256,7 +256,8 @@ static void test_something_else_that_answers_is_up_without_a_version(void **stat
 	bench_run(&bench, is_up, NULL);
 	bench_settle(&bench);
 	assert_null(probe_version(probe));
-	assert_int_equal(changes, 1);
+	assert_int_equal(changes, 2);
+	assert_true(residency_is_mute(residency));
 	assert_int_equal(residency_has(residency, "tiny", ticker_now_us()), KNOWN_NOT);
 	finish();
 }

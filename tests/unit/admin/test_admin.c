@@ -354,7 +354,7 @@ static void test_turns_are_told_in_stats_and_reasons(void **state)
 	assert_non_null(strstr(json, "\"turn\":{\"state\":\"serving\",\"runner\":\"llama3:latest\","
 				     "\"next\":\"qwen:7b\","));
 	assert_non_null(strstr(json, "\"left\":2,"));
-	assert_non_null(strstr(json, "\"context_length\":4096,\"waiting\":2,\"running\":0}"));
+	assert_non_null(strstr(json, "\"pinned\":false,\"waiting\":2,\"running\":0}"));
 	json = write_with(fixture, admin_write_requests);
 	schema_check("requests", json);
 	assert_non_null(
