@@ -113,6 +113,8 @@ struct conductor *conductor_create(const struct conductor_parts *parts, struct s
 	};
 
 	conductor->parts = *parts;
+	if (settings->scheduler != SCHEDULER_TURNS && (*settings->preload || *settings->keep_alive))
+		LOG(WARN, "preload and keep_alive do nothing without scheduler = turns");
 	scheduler_prepare(parts->scheduler, settings);
 	conductor->settings = settings_take(settings);
 	conductor->wake = evtimer_new(parts->base, on_wake, conductor);

@@ -35,8 +35,9 @@ struct probe {
 	enum question next; /* what the timer asks when nothing is under way */
 	struct exchange *exchange;
 	struct evbuffer *answer;
-	int status;		  /* 0: no head yet */
-	int64_t asked_us;	  /* when the question under way was sent */
+	int status;	  /* 0: no head yet */
+	uint64_t lost;	  /* idle connections that were lost when the last question was sent */
+	int64_t asked_us; /* when the question under way was sent */
 	int64_t trouble_since_us; /* when SUSPECT or DOWN began */
 	bool is_busy;
 	bool is_soon;  /* when the question under way is answered /api/ps is asked in a moment */
@@ -301,6 +302,10 @@ static void ask(struct probe *probe)
 		.wants_fresh = is_in_trouble(probe),
 	};
 
+	/* It may be another Ollama by now. */
+	if (pool_lost_connections(probe->pool) != probe->lost)
+		residency_doubt(probe->residency);
+	probe->lost = pool_lost_connections(probe->pool);
 	probe->status = 0;
 	probe->asked_us = ticker_now_us();
 	probe->asking = probe->next;

@@ -72,6 +72,7 @@ struct job {
 	double charged_us;		      /* what its project was charged for this sending */
 	int64_t load_since_us;		      /* its runner is being loaded since; 0: it is not */
 	bool says_keep_alive;		      /* its body has a keep_alive that Ollama obeys */
+	bool unloads;			      /* ... that makes Ollama unload when it is done */
 };
 
 /* The job begins READING and is counted as received. record.is_job is set. */

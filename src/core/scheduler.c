@@ -81,6 +81,7 @@ void scheduler_enter(struct scheduler *scheduler, const struct settings *setting
 {
 	job->says_keep_alive = seen && seen->keep_alive == PEEK_KEEP_ALIVE_VALUE &&
 			       job->record.family == API_NATIVE;
+	job->unloads = job->says_keep_alive && seen->keep_alive_is_zero;
 	if (settings->scheduler == SCHEDULER_TURNS)
 		turns_enter(scheduler->turns, job, seen, now_us);
 }

@@ -77,5 +77,5 @@ def test_it_is_sent_where_nobody_gives_way(sim, proxy):
     assert ask(server.url, "POST", "/api/generate", {"model": "a", "keep_alive": 0})[0] == 200
     sim.wait_for(lambda state: not state["models"]["a:latest"]["resident"])
     # and /api/ps was asked in a moment, not at the next probe
-    server.wait_for(lambda stats: stats["runners"] == [], timeout=2)
+    server.wait_for(lambda stats: stats["runners"] == [], timeout=4)
     assert len(sim.state()["request_ids"]) == 2
