@@ -1,6 +1,7 @@
 #include "conductor.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/event.h>
 
@@ -11,6 +12,7 @@
 #include "base/memory.h"
 #include "base/ticker.h"
 #include "config/settings.h"
+#include "core/residency.h"
 #include "core/tally.h"
 #include "observe/stats.h"
 #include "relay/pass.h"
@@ -36,7 +38,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	mark_changed(arg);
 }
 
-static void on_looked(void *arg, enum runner_kind kind)
+static void on_looked(void *arg, enum runner_kind kind, const char *same)
 {
 	struct conductor *conductor = arg;
 
@@ -44,6 +46,8 @@ static void on_looked(void *arg, enum runner_kind kind)
 		LOG(WARN, "cannot preload: Ollama does not have this model",
 			LOG_TEXT("model", conductor->looking->spelling));
 	conductor->looking = NULL;
+	if (same)
+		scheduler_note_same(conductor->parts.scheduler, same);
 	scheduler_looked(conductor->parts.scheduler, kind, ticker_now_us());
 	mark_changed(conductor);
 }
@@ -160,6 +164,21 @@ static void look_again(struct conductor *conductor, int64_t wait_us)
 	delay_start(conductor->wake, wait_us);
 }
 
+/* A runner is listed under the name that it was loaded under first, perhaps that of a copy. */
+static const char *listed_as(const struct conductor *conductor, const struct runner *runner)
+{
+	const struct runners *runners = scheduler_runners(conductor->parts.scheduler);
+	const struct residency *residency = conductor->parts.residency;
+
+	for (size_t i = 0; i < residency_count(residency); i++) {
+		const char *name = residency_at(residency, i)->name;
+
+		if (strcmp(runners_name(runners, name), runner->model) == 0)
+			return name;
+	}
+	return runner->model;
+}
+
 /* false: there is nothing more to do now. */
 static bool carry_out(struct conductor *conductor, const struct scheduler_answer *answer)
 {
@@ -175,7 +194,8 @@ static bool carry_out(struct conductor *conductor, const struct scheduler_answer
 		return true;
 	case SCHEDULER_UNLOAD:
 		conductor->unloading = answer->runner;
-		loader_unload(conductor->loader, answer->runner);
+		loader_unload(
+			conductor->loader, answer->runner, listed_as(conductor, answer->runner));
 		return true;
 	case SCHEDULER_LOAD:
 		conductor->loading = answer->runner;

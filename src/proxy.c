@@ -125,6 +125,13 @@ static bool on_gives_way(void *arg, const char *model)
 	return scheduler_gives_way(proxy->scheduler, model);
 }
 
+static void on_models_changed(void *arg)
+{
+	const struct proxy *proxy = arg;
+
+	scheduler_models_changed(proxy->scheduler);
+}
+
 static struct admin_view view_of(const struct proxy *proxy)
 {
 	return (struct admin_view){
@@ -463,6 +470,7 @@ static void create_carriers(struct proxy *proxy)
 		.observers = observers,
 		.retry_after = on_retry_after,
 		.gives_way = on_gives_way,
+		.on_models_changed = on_models_changed,
 		.arg = proxy,
 	};
 	struct relay_parts relay = {

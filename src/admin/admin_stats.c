@@ -108,6 +108,7 @@ static struct job_group jobs_of(const struct runners *runners, const char *model
 	struct job_group sum = {0};
 	const struct list *node;
 
+	model = runners_name(runners, model);
 	LIST_EACH(&runners->all, node)
 	{
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);

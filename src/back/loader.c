@@ -33,7 +33,7 @@ struct turn {
 	struct errand errand;
 	struct event *timer; /* of STEP_GONE and STEP_SEEN */
 	enum step step;
-	char *model; /* canonical */
+	char *model; /* as /api/ps lists it, canonical */
 	char *body;
 	const char *target;
 	int64_t begun_us;
@@ -252,21 +252,22 @@ static void on_side_failed(void *arg, enum outcome outcome, bool is_broken)
 
 static const struct errand_events side_events = {on_side_answered, on_side_failed};
 
-static void on_looked(void *arg, enum runner_kind kind)
+static void on_looked(void *arg, enum runner_kind kind, const char *same)
 {
 	struct loader *loader = arg;
 
-	loader->events.on_looked(loader->events.arg, kind);
+	loader->events.on_looked(loader->events.arg, kind, same);
 }
 
 /* Beginnings. */
 
-static void begin(struct loader *loader, enum step step, const struct runner *runner, char *body)
+static void begin(struct loader *loader, enum step step, const struct runner *runner,
+	const char *model, char *body)
 {
 	struct turn *turn = &loader->turn;
 
 	assert(turn->step == STEP_NONE);
-	turn->model = mem_strdup(runner->model);
+	turn->model = mem_strdup(model);
 	turn->body = body;
 	turn->target = own_target(runner);
 	turn->begun_us = ticker_now_us();
@@ -281,16 +282,16 @@ void loader_look(struct loader *loader, const struct runner *runner)
 	look_begin(&loader->look, runner);
 }
 
-void loader_unload(struct loader *loader, const struct runner *runner)
+void loader_unload(struct loader *loader, const struct runner *runner, const char *listed_as)
 {
 	LOG(INFO, "unloading", LOG_TEXT("runner", runner->key));
-	begin(loader, STEP_UNLOAD, runner, own_body_unload(runner));
+	begin(loader, STEP_UNLOAD, runner, listed_as, own_body_unload(runner));
 }
 
 void loader_load(struct loader *loader, const struct runner *runner, const char *keep_alive)
 {
 	LOG(INFO, "loading", LOG_TEXT("runner", runner->key));
-	begin(loader, STEP_LOAD, runner, own_body_empty(runner, keep_alive));
+	begin(loader, STEP_LOAD, runner, runner->model, own_body_empty(runner, keep_alive));
 }
 
 bool loader_may_touch(const struct loader *loader)

@@ -51,8 +51,8 @@ struct loader_failure {
 /* Any of them may call every function but loader_destroy(). Called from inside loader_look(),
  * _unload() and _load() where nothing could be sent. */
 struct loader_events {
-	/* RUNNER_UNKNOWN: it could not be asked. */
-	void (*on_looked)(void *arg, enum runner_kind kind);
+	/* As back/look tells it. */
+	void (*on_looked)(void *arg, enum runner_kind kind, const char *same);
 	/* Ollama accepted the unload; on_unloaded follows. */
 	void (*on_unload_answered)(void *arg);
 	/* It is gone, or waiting for it any longer is of no use. */
@@ -73,7 +73,8 @@ struct loader *loader_create(struct event_base *base, struct pool *pool, struct 
 void loader_destroy(struct loader *loader);
 /* `runner` is read during the call only, here and below. */
 void loader_look(struct loader *loader, const struct runner *runner);
-void loader_unload(struct loader *loader, const struct runner *runner);
+/* `listed_as`: the canonical name under which /api/ps lists it, which of a copy is another one. */
+void loader_unload(struct loader *loader, const struct runner *runner, const char *listed_as);
 /* `keep_alive` as own_body_empty() takes it; NULL: Ollama's default. */
 void loader_load(struct loader *loader, const struct runner *runner, const char *keep_alive);
 /* Nothing but a look is under way: loader_touch() may be called. */

@@ -17,12 +17,23 @@ enum {
 	NAME_BYTES = 256,
 };
 
-static void end(struct look *look, enum runner_kind kind)
+static void forget(struct look *look)
 {
 	free(look->spelling);
 	free(look->model);
-	look->spelling = look->model = NULL;
-	look->on_looked(look->arg, kind);
+	free(look->digest);
+	free(look->same);
+	look->spelling = look->model = look->digest = look->same = NULL;
+}
+
+static void end(struct look *look, enum runner_kind kind)
+{
+	char *same = look->same;
+
+	look->same = NULL;
+	forget(look);
+	look->on_looked(look->arg, kind, same);
+	free(same);
 }
 
 static enum runner_kind kind_of(bool is_remote, bool can_embed, bool can_complete)
@@ -41,10 +52,27 @@ static void on_model(void *arg, const struct tags_model *model)
 	if (strcmp(canonical, look->model) != 0)
 		return;
 	look->is_found = true;
+	free(look->digest);
+	look->digest = *model->digest ? mem_strdup(model->digest) : NULL;
 	/* A remote one is where it is, whatever it can do. */
 	look->kind = model->has_capabilities || model->is_remote
 			     ? kind_of(model->is_remote, model->can_embed, model->can_complete)
 			     : RUNNER_UNKNOWN;
+}
+
+/* A second time through the list: who is a copy of it? */
+static void on_copy(void *arg, const struct tags_model *model)
+{
+	struct look *look = arg;
+	char canonical[NAME_BYTES];
+
+	if (strcmp(model->digest, look->digest) != 0)
+		return;
+	residency_canonical(model->name, canonical, sizeof(canonical));
+	if (look->same && strcmp(look->same, canonical) <= 0)
+		return;
+	free(look->same);
+	look->same = mem_strdup(canonical);
 }
 
 static void ask_show(struct look *look)
@@ -59,6 +87,8 @@ static void take_tags(struct look *look, int status, const char *text, size_t le
 		ask_show(look);
 	else if (!look->is_found)
 		end(look, RUNNER_NOT_LOCAL);
+	else if (look->digest && !tags_read(text, length, on_copy, look))
+		end(look, look->kind);
 	else if (look->kind == RUNNER_UNKNOWN)
 		ask_show(look);
 	else
@@ -102,8 +132,8 @@ static void on_failed(void *arg, enum outcome outcome, bool is_broken)
 static const struct errand_events events = {on_answered, on_failed};
 
 void look_init(struct look *look, struct event_base *base, struct pool *pool, struct probe *probe,
-	const struct settings *settings, void (*on_looked)(void *arg, enum runner_kind kind),
-	void *arg)
+	const struct settings *settings,
+	void (*on_looked)(void *arg, enum runner_kind kind, const char *same), void *arg)
 {
 	*look = (struct look){.on_looked = on_looked, .arg = arg};
 	errand_init(&look->errand, base, pool, probe, settings, &events, look);
@@ -112,8 +142,7 @@ void look_init(struct look *look, struct event_base *base, struct pool *pool, st
 void look_finish(struct look *look)
 {
 	errand_finish(&look->errand);
-	free(look->spelling);
-	free(look->model);
+	forget(look);
 }
 
 void look_begin(struct look *look, const struct runner *runner)

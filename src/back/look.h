@@ -18,11 +18,15 @@ enum {
 
 struct look {
 	struct errand errand;
-	/* RUNNER_UNKNOWN: it could not be asked. The next look may begin in it. */
-	void (*on_looked)(void *arg, enum runner_kind kind);
+	/* RUNNER_UNKNOWN: it could not be asked. `same`: the first, by name, of the models that are
+	 * copies of it, perhaps itself; canonical; NULL: not known. The next look may begin in it.
+	 */
+	void (*on_looked)(void *arg, enum runner_kind kind, const char *same);
 	void *arg;
 	char *spelling;
-	char *model; /* canonical */
+	char *model;  /* canonical */
+	char *digest; /* NULL: not known */
+	char *same;
 	bool is_show;
 	bool is_found; /* by the list: that it is there, and what it is */
 	enum runner_kind kind;
@@ -30,8 +34,8 @@ struct look {
 };
 
 void look_init(struct look *look, struct event_base *base, struct pool *pool, struct probe *probe,
-	const struct settings *settings, void (*on_looked)(void *arg, enum runner_kind kind),
-	void *arg);
+	const struct settings *settings,
+	void (*on_looked)(void *arg, enum runner_kind kind, const char *same), void *arg);
 void look_finish(struct look *look);
 /* `runner` is read during the call only. */
 void look_begin(struct look *look, const struct runner *runner);

@@ -75,12 +75,20 @@ struct runner {
 	struct runner_survey survey;
 };
 
+/* A copy of a model (`ollama cp`) has the runner of the other one. */
+struct runner_alias {
+	char *name; /* canonical, both */
+	char *other;
+};
+
 struct runners {
 	struct list all;
 	size_t count;
 	uint32_t next_id;
 	double load_us; /* means over all, for those that have none of their own */
 	double service_us;
+	struct runner_alias *aliases;
+	size_t aliases_count;
 	char **pinned; /* canonical names of models that stay loaded */
 	size_t pinned_count;
 };
@@ -90,6 +98,11 @@ void runners_finish(struct runners *runners);
 /* The key of `model`, made if new. `seen` gives the options, NULL: none. */
 struct runner *runners_get(
 	struct runners *runners, const char *model, const struct peek_result *seen);
+/* `model` is a copy of `other`, or, where they are one, of nothing; canonical. */
+void runners_note_same(struct runners *runners, const char *model, const char *other);
+void runners_forget_copies(struct runners *runners);
+/* The name under which the runner of this canonical name goes; `model` itself if it is no copy. */
+const char *runners_name(const struct runners *runners, const char *model);
 /* These models, NULL-terminated, stay loaded from now on, and no others. */
 void runners_pin(struct runners *runners, char *const *models);
 bool runners_are_pinned(const struct runners *runners, const char *model);

@@ -151,6 +151,16 @@ bool scheduler_gives_way(const struct scheduler *scheduler, const char *model)
 	return turns_gives_way(scheduler->turns, canonical);
 }
 
+void scheduler_note_same(struct scheduler *scheduler, const char *model)
+{
+	turns_note_same(scheduler->turns, model);
+}
+
+void scheduler_models_changed(struct scheduler *scheduler)
+{
+	turns_models_changed(scheduler->turns);
+}
+
 void scheduler_looked(struct scheduler *scheduler, enum runner_kind kind, int64_t now_us)
 {
 	turns_looked(scheduler->turns, kind, now_us);

@@ -100,6 +100,11 @@ const char *scheduler_touch(
 /* The model of this name is drained or unloaded by us: an unload of it is on its way. */
 bool scheduler_gives_way(const struct scheduler *scheduler, const char *model);
 
+/* Before scheduler_looked(): the model that was asked about is the same as this one (canonical), of
+ * which it is a copy, or itself: one key from now on. */
+void scheduler_note_same(struct scheduler *scheduler, const char *model);
+/* Models came, went or were copied: what was not there may be, and copies may be none. */
+void scheduler_models_changed(struct scheduler *scheduler);
 /* The results of verdicts. RUNNER_UNKNOWN: it could not be asked, and is asked again. */
 void scheduler_looked(struct scheduler *scheduler, enum runner_kind kind, int64_t now_us);
 void scheduler_unloaded(struct scheduler *scheduler, int64_t now_us);

@@ -134,10 +134,11 @@ static void forget_turn(struct runner *runner)
 	runner->served = 0;
 }
 
-static bool is_listed(const struct residency *residency, const char *model)
+static bool is_listed(
+	const struct runners *runners, const struct residency *residency, const char *model)
 {
 	for (size_t i = 0; i < residency_count(residency); i++) {
-		if (strcmp(residency_at(residency, i)->name, model) == 0)
+		if (strcmp(runners_name(runners, residency_at(residency, i)->name), model) == 0)
 			return true;
 	}
 	return false;
@@ -151,6 +152,7 @@ static void forget_all(struct turns *turns)
 	LIST_EACH(&turns->runners.all, node)
 	forget_turn(CONTAINER_OF(node, struct runner, link));
 	memset(&turns->fits, 0, sizeof(turns->fits));
+	runners_forget_copies(&turns->runners);
 	turns_owe_preloads(turns);
 	turns->owes_verdict = false;
 }
@@ -167,15 +169,16 @@ static void drop_vanished(struct turns *turns, const struct residency *residency
 		if (!runner->is_resident || runner->jobs.running > 0 || runner == turns->victim ||
 			residency_asked_us(residency) < runner->changed_us)
 			continue;
-		if (!is_listed(residency, runner->model))
+		if (!is_listed(&turns->runners, residency, runner->model))
 			forget_turn(runner);
 	}
 }
 
 /* The context length that /api/ps tells excludes keys that ask for another. */
-static bool may_be(const struct runner *runner, const struct resident *resident)
+static bool may_be(
+	const struct runners *runners, const struct runner *runner, const struct resident *resident)
 {
-	return strcmp(runner->model, resident->name) == 0 &&
+	return strcmp(runner->model, runners_name(runners, resident->name)) == 0 &&
 	       (!runner->has_option[PEEK_NUM_CTX] || resident->context_length < 0 ||
 		       runner->option[PEEK_NUM_CTX] == resident->context_length);
 }
@@ -191,7 +194,7 @@ static struct runner *guess_key(struct turns *turns, const struct resident *resi
 	{
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
-		if (!may_be(runner, resident))
+		if (!may_be(&turns->runners, runner, resident))
 			continue;
 		if (runner->jobs.running > 0)
 			return runner;
@@ -211,7 +214,8 @@ static void add_listed(struct turns *turns, const struct residency *residency, i
 		if (runners_resident(&turns->runners, resident->name))
 			continue;
 		/* The loader tells when it is up. */
-		if (loading && strcmp(loading->model, resident->name) == 0)
+		if (loading &&
+			strcmp(loading->model, runners_name(&turns->runners, resident->name)) == 0)
 			continue;
 		runner = guess_key(turns, resident);
 		if (residency_asked_us(residency) >= runner->changed_us)
@@ -237,7 +241,7 @@ static void learn_fit(struct turns *turns, const struct residency *residency)
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
 		/* One may be taken for loaded only because it still answers. */
-		if (runner->is_resident && is_listed(residency, runner->model))
+		if (runner->is_resident && is_listed(&turns->runners, residency, runner->model))
 			is_whole &= fits_set_add(&now, runner->id);
 	}
 	if (turns->owes_verdict) {
@@ -602,6 +606,9 @@ void turns_looked(struct turns *turns, enum runner_kind kind, int64_t now_us)
 	runner->kind = kind;
 	if (kind != RUNNER_UNKNOWN)
 		runner->was_elsewhere = kind == RUNNER_NOT_LOCAL;
+	/* It proved to be a copy: later jobs have the other's key, those that wait go at once. */
+	if (runners_name(&turns->runners, runner->model) != runner->model)
+		runner->kind = RUNNER_NOT_LOCAL;
 	runner->looked_us = now_us;
 	runner->is_looked_at = false;
 	turns->looking = NULL;

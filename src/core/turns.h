@@ -43,6 +43,10 @@ const char *turns_touch(
 /* It gives way, or is being unloaded. */
 bool turns_gives_way(const struct turns *turns, const char *model);
 
+/* What is being looked at is the same model as this one. */
+void turns_note_same(struct turns *turns, const char *model);
+void turns_models_changed(struct turns *turns);
+
 /* Results. */
 void turns_looked(struct turns *turns, enum runner_kind kind, int64_t now_us);
 void turns_unloaded(struct turns *turns, int64_t now_us);

@@ -115,6 +115,31 @@ bool turns_plan_preload(struct turns *turns, const struct scheduler_view *view,
 	return false;
 }
 
+/* Copies. */
+
+void turns_note_same(struct turns *turns, const char *model)
+{
+	const struct runner *runner = turns->looking;
+
+	runners_note_same(&turns->runners, runner->model, model);
+	turns->residency_version--; /* what is loaded has other keys now */
+}
+
+void turns_models_changed(struct turns *turns)
+{
+	struct list *node;
+
+	runners_forget_copies(&turns->runners);
+	turns->residency_version--;
+	LIST_EACH(&turns->runners.all, node)
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (runner->kind == RUNNER_NOT_LOCAL && !runner->is_looked_at)
+			runner->kind = RUNNER_UNKNOWN;
+	}
+}
+
 /* keep_alive. */
 
 const char *turns_keep_alive_of_load(

@@ -15,7 +15,7 @@ enum {
 	DEPTH_WORDS = 4,  /* "capabilities":[ */
 };
 
-enum key { KEY_OTHER, KEY_MODELS, KEY_NAME, KEY_REMOTE, KEY_CAPABILITIES };
+enum key { KEY_OTHER, KEY_MODELS, KEY_NAME, KEY_DIGEST, KEY_REMOTE, KEY_CAPABILITIES };
 
 struct reading {
 	void (*on_model)(void *arg, const struct tags_model *model);
@@ -27,6 +27,7 @@ struct reading {
 	bool is_in_words; /* inside "capabilities" */
 	struct tags_model model;
 	char name[NAME_BYTES];
+	char digest[NAME_BYTES];
 };
 
 static bool is_text(const unsigned char *text, size_t length, const char *wanted)
@@ -61,15 +62,22 @@ static int on_number(void *context, const char *text, size_t length)
 	return on_value(context);
 }
 
+static void copy_text(char to[NAME_BYTES], const unsigned char *text, size_t length)
+{
+	size_t kept = length < NAME_BYTES ? length : NAME_BYTES - 1;
+
+	memcpy(to, text, kept);
+	to[kept] = '\0';
+}
+
 static int on_string(void *context, const unsigned char *text, size_t length)
 {
 	struct reading *reading = context;
-	size_t kept = length < NAME_BYTES ? length : NAME_BYTES - 1;
 
-	if (reading->key == KEY_NAME) {
-		memcpy(reading->name, text, kept);
-		reading->name[kept] = '\0';
-	}
+	if (reading->key == KEY_NAME)
+		copy_text(reading->name, text, length);
+	if (reading->key == KEY_DIGEST)
+		copy_text(reading->digest, text, length);
 	if (reading->key == KEY_REMOTE && length > 0)
 		reading->model.is_remote = true;
 	if (reading->is_in_words && reading->depth == DEPTH_WORDS) {
@@ -90,6 +98,8 @@ static int on_key(void *context, const unsigned char *text, size_t length)
 		return 1;
 	if (is_text(text, length, "name"))
 		reading->key = KEY_NAME;
+	else if (is_text(text, length, "digest"))
+		reading->key = KEY_DIGEST;
 	else if (is_text(text, length, "remote_host") || is_text(text, length, "remote_model"))
 		reading->key = KEY_REMOTE;
 	else if (is_text(text, length, "capabilities"))
@@ -103,8 +113,9 @@ static int on_map_start(void *context)
 
 	reading->key = KEY_OTHER;
 	if (++reading->depth == DEPTH_MODEL) {
-		reading->model = (struct tags_model){.name = reading->name};
-		reading->name[0] = '\0';
+		reading->model =
+			(struct tags_model){.name = reading->name, .digest = reading->digest};
+		reading->name[0] = reading->digest[0] = '\0';
 	}
 	return reading->depth <= DEPTH_MOST;
 }

@@ -15,8 +15,9 @@
 enum { TAGS_BYTES_MOST = 4 * 1024 * 1024 };
 
 struct tags_model {
-	const char *name; /* as Ollama spells it; NUL-terminated, cut after 255 bytes */
-	bool is_remote;	  /* it runs elsewhere: remote_host or remote_model say something */
+	const char *name;   /* as Ollama spells it; NUL-terminated, cut after 255 bytes */
+	const char *digest; /* of its manifest, the same for copies; "" if absent */
+	bool is_remote;	    /* it runs elsewhere: remote_host or remote_model say something */
 	bool has_capabilities;
 	bool can_complete;
 	bool can_embed;

@@ -37,6 +37,8 @@ struct passes_parts {
 	int (*retry_after)(void *arg);
 	/* The model of this name is drained or unloaded by us; NULL: never. */
 	bool (*gives_way)(void *arg, const char *model);
+	/* A pass was answered that brings, copies or deletes models; NULL: nobody minds. */
+	void (*on_models_changed)(void *arg);
 	void *arg;
 };
 

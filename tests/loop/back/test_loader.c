@@ -73,7 +73,7 @@ static int64_t took_us, loaded_us;
 static struct loader_failure failure;
 static char failure_text[256];
 
-static void on_looked(void *arg, enum runner_kind kind)
+static void on_looked(void *arg, enum runner_kind kind, const char *same)
 {
 	fail();
 }
@@ -358,7 +358,7 @@ static void test_an_unload_waits_until_ps_no_longer_lists_it(void **state)
 	static const struct peer_step *const scripts[] = {ps, unload_done, NULL};
 
 	start(scripts);
-	loader_unload(loader, &tiny);
+	loader_unload(loader, &tiny, model);
 	while (times("GET /api/ps") < 4)
 		bench_settle(&bench);
 	assert_int_equal(unloads_answered, 1);
@@ -381,7 +381,7 @@ static void test_an_unload_that_was_lost_is_repeated(void **state)
 
 	start(scripts);
 	before_us = ticker_now_us();
-	loader_unload(loader, &tiny);
+	loader_unload(loader, &tiny, model);
 	while (times("POST /api/generate") < 2)
 		bench_settle(&bench);
 	assert_true(ticker_now_us() - before_us >= LOADER_AGAIN_US);
@@ -397,14 +397,14 @@ static void test_with_ollama_gone_its_runners_are(void **state)
 	static const struct peer_step *const fine[] = {tiny_loaded, unload_done, NULL};
 
 	start(scripts);
-	loader_unload(loader, &tiny);
+	loader_unload(loader, &tiny, model);
 	run_until(&unloaded);
 	assert_int_equal(unloads_answered, 0);
 	finish();
 
 	/* It goes while /api/ps is waited for. */
 	start(fine);
-	loader_unload(loader, &tiny);
+	loader_unload(loader, &tiny, model);
 	run_until(&unloads_answered);
 	assert_int_equal(unloaded, 0);
 	probe_note_broken(probe);
@@ -419,7 +419,7 @@ static void test_a_silent_unload_goes_on_to_ps(void **state)
 	static const struct peer_step *const scripts[] = {ps, silent, NULL};
 
 	start(scripts);
-	loader_unload(loader, &tiny);
+	loader_unload(loader, &tiny, model);
 	run_until(&unloaded);
 	assert_int_equal(unloads_answered, 0);
 	finish();
@@ -471,7 +471,7 @@ static void test_an_unload_waits_for_a_touch(void **state)
 
 	start(scripts);
 	loader_touch(loader, &tiny, "30m");
-	loader_unload(loader, &tiny);
+	loader_unload(loader, &tiny, model);
 	bench_run(&bench, was_received, half_an_hour);
 	bench_settle(&bench);
 	assert_int_equal(times("POST /api/generate"), 1);
@@ -519,7 +519,7 @@ static void test_it_can_be_destroyed_while_something_is_under_way(void **state)
 
 	start(scripts);
 	loader_touch(loader, &tiny, "30m");
-	loader_unload(loader, &tiny);
+	loader_unload(loader, &tiny, model);
 	loader_look(loader, &tiny);
 	finish();
 	start(scripts);
@@ -528,7 +528,7 @@ static void test_it_can_be_destroyed_while_something_is_under_way(void **state)
 	loader_free(loader, &tiny);
 	finish();
 	start(gone);
-	loader_unload(loader, &tiny);
+	loader_unload(loader, &tiny, model);
 	run_until(&unloads_answered);
 	finish();
 	loader_destroy(NULL);

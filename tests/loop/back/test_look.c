@@ -1,6 +1,7 @@
 /* What a model is, asked of an Ollama that says so in one list, in two answers, or not at all. */
 #include "bench.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "back/look.h"
@@ -39,9 +40,11 @@ static struct look look;
 static struct settings settings;
 static enum runner_kind kind;
 static int looks;
+static char same[64];
 
-static void on_looked(void *arg, enum runner_kind told)
+static void on_looked(void *arg, enum runner_kind told, const char *copy)
 {
+	snprintf(same, sizeof(same), "%s", copy ? copy : "");
 	kind = told;
 	looks++;
 }
@@ -110,6 +113,22 @@ static void test_one_list_is_enough(void **state)
 	check(chat, silent, RUNNER_GENERATES, 1);
 	check(embedding, silent, RUNNER_EMBEDS, 1);
 	check(remote, silent, RUNNER_NOT_LOCAL, 1);
+}
+
+static void test_copies_are_told_by_the_first_of_their_names(void **state)
+{
+	static const struct peer_step copies[] = TAGS(
+		"{\"name\":\"tiny:latest\",\"digest\":\"d1\",\"capabilities\":[\"completion\"]},"
+		"{\"name\":\"zebra:latest\",\"digest\":\"d1\"},"
+		"{\"name\":\"Copy:latest\",\"digest\":\"d1\"},"
+		"{\"name\":\"another:latest\",\"digest\":\"d2\"}");
+	static const struct peer_step alone[] = TAGS(
+		"{\"name\":\"tiny:latest\",\"digest\":\"d1\",\"capabilities\":[\"completion\"]}");
+
+	check(copies, silent, RUNNER_GENERATES, 1);
+	assert_string_equal(same, "copy:latest");
+	check(alone, silent, RUNNER_GENERATES, 1);
+	assert_string_equal(same, "tiny:latest");
 }
 
 static void test_what_the_list_does_not_name_is_not_local(void **state)
@@ -188,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_list_is_enough),
+		cmocka_unit_test(test_copies_are_told_by_the_first_of_their_names),
 		cmocka_unit_test(test_what_the_list_does_not_name_is_not_local),
 		cmocka_unit_test(test_a_list_without_capabilities_needs_a_second_question),
 		cmocka_unit_test(test_without_a_list_show_decides),

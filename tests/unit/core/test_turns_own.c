@@ -463,6 +463,64 @@ static void test_one_that_gives_way_is_not_touched(void **state)
 	expect_touch(NULL, NULL);
 }
 
+static void test_what_was_evicted_is_told_again(void **state)
+{
+	struct job *job;
+
+	settings.keep_alive = half_an_hour;
+	scheduler_prepare(scheduler, &settings);
+	for (int round = 0; round < 2; round++) {
+		tell("a", NULL);
+		job = add("a");
+		send_next(job);
+		finish(job);
+		expect_touch("a:latest", "30m");
+		tell(NULL, NULL);
+		expect_nothing();
+	}
+}
+
+/* Copies. */
+
+static void look(enum runner_kind told, const char *same)
+{
+	struct scheduler_view seen = view();
+
+	assert_int_equal(scheduler_next(scheduler, &seen).verdict, SCHEDULER_LOOK);
+	scheduler_note_same(scheduler, same);
+	scheduler_looked(scheduler, told, now_us);
+}
+
+/* /api/ps lists a runner under the name that it was loaded under first. */
+static void test_a_copy_has_the_key_of_the_other(void **state)
+{
+	struct job *first;
+	struct job *second;
+
+	tell("z", NULL);
+	first = add("z");
+	look(RUNNER_GENERATES, "a:latest");
+	/* This one goes at once: that it is a copy was not known when it came. */
+	send_next(first);
+	finish(first);
+	second = add("Z:latest");
+	assert_string_equal(second->record.runner, "a:latest");
+	look(RUNNER_GENERATES, "a:latest");
+	send_next(second);
+	send_next(add("a"));
+}
+
+static void test_copies_are_looked_for_again_when_models_change(void **state)
+{
+	tell(NULL, NULL);
+	add("z");
+	look(RUNNER_GENERATES, "a:latest");
+	scheduler_models_changed(scheduler);
+	assert_string_equal(add("z")->record.runner, "z:latest");
+	look(RUNNER_GENERATES, "z:latest");
+	expect_load("z:latest", NULL);
+}
+
 /* A load that is stuck. */
 
 static void test_a_load_that_does_not_come_is_freed(void **state)
@@ -572,6 +630,9 @@ int main(void)
 		TEST(test_what_others_loaded_is_told_once_it_was_used),
 		TEST(test_a_clients_value_stands),
 		TEST(test_one_that_gives_way_is_not_touched),
+		TEST(test_what_was_evicted_is_told_again),
+		TEST(test_a_copy_has_the_key_of_the_other),
+		TEST(test_copies_are_looked_for_again_when_models_change),
 		TEST(test_a_load_that_does_not_come_is_freed),
 		TEST(test_sooner_where_loads_were_measured),
 		TEST(test_the_others_get_nothing_from_then_on),

@@ -16,7 +16,7 @@ static void on_model(void *arg, const struct tags_model *model)
 {
 	size_t used = strlen(told);
 
-	snprintf(told + used, sizeof(told) - used, "%s %s%s%s%s;", model->name,
+	snprintf(told + used, sizeof(told) - used, "%s %s%s%s%s%s;", model->name, model->digest,
 		model->can_complete ? "c" : "", model->can_embed ? "e" : "",
 		model->has_capabilities ? "" : "?", model->is_remote ? "r" : "");
 }
@@ -31,13 +31,14 @@ static void test_what_each_model_is(void **state)
 {
 	assert_true(read_text(
 		"{\"models\":[{\"name\":\"tiny:latest\",\"model\":\"tiny:latest\",\"size\":3.5,"
+		"\"digest\":\"D1 \","
 		"\"details\":{\"families\":[\"llama\"],\"x\":null},\"capabilities\":["
 		"\"completion\","
 		"\"tools\"]},{\"name\":\"e:1\",\"capabilities\":[\"embedding\"]},"
 		"{\"name\":\"old:latest\"},"
 		"{\"name\":\"big:cloud\",\"remote_model\":\"big\",\"remote_host\":\"https://x\","
 		"\"capabilities\":[\"completion\"]},{\"name\":\"\"},{\"size\":1}]}"));
-	assert_string_equal(told, "tiny:latest c;e:1 e;old:latest ?;big:cloud cr;");
+	assert_string_equal(told, "tiny:latest D1 c;e:1 e;old:latest ?;big:cloud cr;");
 }
 
 static void test_an_empty_remote_host_is_none(void **state)
