@@ -52,12 +52,19 @@ static void on_looked(void *arg, enum runner_kind kind, const char *same)
 	mark_changed(conductor);
 }
 
+static bool is_being_unloaded(void *arg, const char *model)
+{
+	const struct conductor *conductor = arg;
+
+	return scheduler_means(conductor->parts.scheduler, model, conductor->unloading);
+}
+
 /* Clients that asked for the same have been waiting for it. */
 static void on_unload_answered(void *arg)
 {
 	struct conductor *conductor = arg;
 
-	passes_unload_answered(conductor->parts.passes, conductor->unloading->model);
+	passes_unload_answered(conductor->parts.passes, is_being_unloaded, conductor);
 }
 
 static void on_touched(void *arg)

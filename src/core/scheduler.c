@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "config/settings.h"
@@ -149,6 +150,15 @@ bool scheduler_gives_way(const struct scheduler *scheduler, const char *model)
 
 	residency_canonical(model, canonical, sizeof(canonical));
 	return turns_gives_way(scheduler->turns, canonical);
+}
+
+bool scheduler_means(
+	const struct scheduler *scheduler, const char *model, const struct runner *runner)
+{
+	char canonical[MODEL_BYTES];
+
+	residency_canonical(model, canonical, sizeof(canonical));
+	return strcmp(runners_name(turns_runners(scheduler->turns), canonical), runner->model) == 0;
 }
 
 void scheduler_note_same(struct scheduler *scheduler, const char *model)

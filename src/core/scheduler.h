@@ -100,6 +100,9 @@ const char *scheduler_touch(
 /* The model of this name is drained or unloaded by us: an unload of it is on its way. */
 bool scheduler_gives_way(const struct scheduler *scheduler, const char *model);
 
+/* The model of this name, as a client wrote it, has this runner. */
+bool scheduler_means(
+	const struct scheduler *scheduler, const char *model, const struct runner *runner);
 /* Before scheduler_looked(): the model that was asked about is the same as this one (canonical), of
  * which it is a copy, or itself: one key from now on. */
 void scheduler_note_same(struct scheduler *scheduler, const char *model);

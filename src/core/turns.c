@@ -585,6 +585,7 @@ bool turns_gives_way(const struct turns *turns, const char *model)
 {
 	const struct list *node;
 
+	model = runners_name(&turns->runners, model);
 	LIST_EACH(&turns->runners.all, node)
 	{
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);

@@ -57,9 +57,9 @@ void passes_request(struct passes *passes, struct client *client, const struct r
  * the client has no user and a complete body. */
 void passes_adopt(struct passes *passes, struct client *client, const struct route *route,
 	struct record *record, struct spool *spool);
-/* Ollama accepted our own unload of this model (canonical): it serves the unloads that were held.
- */
-void passes_unload_answered(struct passes *passes, const char *model);
+/* Ollama accepted our own unload: it serves those that were held and mean the same model. */
+void passes_unload_answered(
+	struct passes *passes, bool (*is_meant)(void *arg, const char *model), void *arg);
 /* Turns have changed: an unload that was held for a model that does not give way any more is sent.
  */
 void passes_look_again(struct passes *passes);

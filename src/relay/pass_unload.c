@@ -3,22 +3,19 @@
  * that is being drained. It waits for the answer to our own unload, which serves it (STYLE B4).
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include <event2/buffer.h>
 
 #include "base/memory.h"
 #include "base/ticker.h"
-#include "core/residency.h"
 #include "front/client.h"
 #include "front/reply.h"
 #include "relay/forward.h"
 #include "relay/pass_parts.h"
 #include "json/writer.h"
 
-enum { STATUS_OK = 200, NAME_BYTES = 256, TIME_BYTES = 40, US_PER_S = 1000 * 1000 };
+enum { STATUS_OK = 200, TIME_BYTES = 40, US_PER_S = 1000 * 1000 };
 
 static bool gives_way(const struct pass *pass)
 {
@@ -112,9 +109,9 @@ static void serve(struct pass *pass)
 	json_writer_destroy(writer);
 }
 
-void passes_unload_answered(struct passes *passes, const char *model)
+void passes_unload_answered(
+	struct passes *passes, bool (*is_meant)(void *arg, const char *model), void *arg)
 {
-	char canonical[NAME_BYTES];
 	struct list *node;
 	struct list *following;
 
@@ -122,10 +119,7 @@ void passes_unload_answered(struct passes *passes, const char *model)
 	{
 		struct pass *pass = CONTAINER_OF(node, struct pass, link);
 
-		if (!pass->is_held)
-			continue;
-		residency_canonical(pass->record.model, canonical, sizeof(canonical));
-		if (strcmp(canonical, model) == 0)
+		if (pass->is_held && is_meant(arg, pass->record.model))
 			serve(pass);
 	}
 }
