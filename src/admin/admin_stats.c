@@ -129,6 +129,7 @@ static struct job_group jobs_of(const struct runners *runners, const char *model
 	struct job_group sum = {0};
 	const struct list *node;
 
+	model = runners_name(runners, model);
 	LIST_EACH(&runners->all, node)
 	{
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
@@ -160,6 +161,8 @@ static void put_runners(struct json_writer *writer, const struct admin_view *vie
 		else
 			json_put_null(writer, "vram_share");
 		put_count(writer, "context_length", resident->context_length);
+		json_put_bool(writer, "pinned",
+			runners_are_pinned(scheduler_runners(view->scheduler), resident->name));
 		put_count(writer, "waiting", has_turns ? (int64_t)jobs.waiting : -1);
 		put_count(writer, "running", has_turns ? (int64_t)jobs.running : -1);
 		json_end_object(writer);

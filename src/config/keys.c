@@ -131,8 +131,11 @@ const struct key keys[] = {
 	{FIELD(concurrency), .type = KEY_CHOICE, .fallback = "fixed", .placeholder = "RULE",
 		.choices = concurrencies, .help = "how many run; fixed is max_concurrent"},
 
-	{FIELD(keep_alive), .section = "Requests (rules for projects and models stand in the file)",
-		.type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
+	{FIELD(preload), .section = "Requests (rules for projects and models stand in the file)",
+		WORDS, .fallback_shown = "none", .placeholder = "MODELS",
+		.help = "with turns: models that are loaded at the start, and again after each "
+			"restart of Ollama, and stay loaded"},
+	{FIELD(keep_alive), .type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
 		.placeholder = "DURATION", .is_reloadable = true,
 		.help = "how long a model stays loaded after its last request, as in Ollama's API: "
 			"30m, -1 for ever"},

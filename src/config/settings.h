@@ -62,7 +62,8 @@ struct settings {
 	size_t api_keys_count; /* 0: nobody needs a key */
 	struct rules rules;    /* for projects, models, clients and listeners */
 
-	/* what becomes of requests, where no rule says otherwise */
+	/* what becomes of requests and models, where no rule says otherwise */
+	char **preload;	  /* models that are loaded at the start and stay */
 	char *keep_alive; /* fit for a JSON string: "30m"; "": none is wanted */
 	enum keep_alive_policy keep_alive_policy; /* never UNSET, here and below */
 	enum runner_options runner_options;

@@ -84,6 +84,8 @@ struct job {
 	int refused;		 /* dispatches that ended at a refused connection */
 	int broken;		 /* sendings that ended before the response head */
 	double charged_us;	 /* what its project was charged for this sending */
+	bool says_keep_alive;	 /* its body has a keep_alive that Ollama obeys */
+	bool unloads;		 /* ... that makes Ollama unload when it is done */
 };
 
 /* The job begins READING and is counted as received. record.is_job is set. */

@@ -29,6 +29,9 @@ struct residency {
 	size_t count;
 	size_t capacity;
 	uint64_t version;
+	uint64_t epoch;
+	bool is_mute;
+	bool is_in_doubt;
 	uint64_t snapshot_version; /* of the last snapshot */
 	int64_t taken_us;	   /* of the last snapshot; 0: none */
 	int64_t asked_us;	   /* of the last snapshot; 0: none */
@@ -96,8 +99,29 @@ void residency_add(struct residency *residency, const char *name, int64_t size, 
 		(struct resident){mem_strdup(canonical), size, size_vram, context_length});
 }
 
+static bool is_coming(const struct residency *residency, const char *name)
+{
+	for (size_t i = 0; i < residency->coming_count; i++) {
+		if (strcmp(residency->coming[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void settle_doubt(struct residency *residency)
+{
+	bool is_whole = true;
+
+	for (size_t i = 0; i < residency->count; i++)
+		is_whole &= is_coming(residency, residency->residents[i].name);
+	if (residency->is_in_doubt && !is_whole)
+		residency->epoch++;
+	residency->is_in_doubt = false;
+}
+
 void residency_end(struct residency *residency, int64_t now_us)
 {
+	settle_doubt(residency);
 	free_residents(residency->residents, residency->count);
 	residency->residents = residency->coming;
 	residency->count = residency->coming_count;
@@ -106,6 +130,7 @@ void residency_end(struct residency *residency, int64_t now_us)
 	residency->coming_count = 0;
 	residency->coming_capacity = 0;
 	residency->taken_us = now_us;
+	residency->is_mute = false;
 	residency->asked_us = residency->coming_asked_us ? residency->coming_asked_us : now_us;
 	residency->coming_asked_us = 0;
 	residency->version++;
@@ -125,6 +150,26 @@ void residency_asked(struct residency *residency, int64_t asked_us)
 int64_t residency_asked_us(const struct residency *residency)
 {
 	return residency->taken_us ? residency->asked_us : 0;
+}
+
+uint64_t residency_epoch(const struct residency *residency)
+{
+	return residency->epoch;
+}
+
+void residency_doubt(struct residency *residency)
+{
+	residency->is_in_doubt = true;
+}
+
+void residency_note_mute(struct residency *residency)
+{
+	residency->is_mute = true;
+}
+
+bool residency_is_mute(const struct residency *residency)
+{
+	return residency->is_mute;
 }
 
 uint64_t residency_version(const struct residency *residency)
@@ -160,9 +205,13 @@ bool residency_note_load(
 
 void residency_forget(struct residency *residency)
 {
+	bool is_mute = residency->is_mute;
+
 	residency_begin(residency);
 	residency->coming_asked_us = 0;
 	residency_end(residency, 0);
+	residency->is_mute = is_mute;
+	residency->epoch++;
 }
 
 static struct resident *find(const struct residency *residency, const char *model)

@@ -42,6 +42,15 @@ void residency_asked(struct residency *residency, int64_t asked_us);
 int64_t residency_asked_us(const struct residency *residency);
 /* It is what Ollama said last, without what our own traffic told since. */
 bool residency_is_snapshot(const struct residency *residency);
+/* Grows with each restart: residency_forget(), or what residency_doubt() says. */
+uint64_t residency_epoch(const struct residency *residency);
+/* Ollama may have been restarted: if the next snapshot misses a model that was there it was, and
+ * the epoch grows. */
+void residency_doubt(struct residency *residency);
+/* The upstream was asked for it and gave no such answer: it has no /api/ps that works. Known until
+ * a snapshot comes, over restarts too. */
+void residency_note_mute(struct residency *residency);
+bool residency_is_mute(const struct residency *residency);
 /* Grows whenever something of this may have changed. */
 uint64_t residency_version(const struct residency *residency);
 /*

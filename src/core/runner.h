@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "core/job.h"
+#include "core/keep_alive.h"
 #include "json/peek.h"
 
 /* What Ollama says of the model (/api/show). */
@@ -66,6 +67,8 @@ struct runner {
 
 	/* the turn */
 	bool is_resident;
+	struct keep_alive keep_alive;
+	bool owes_preload;     /* it is to be loaded without a job */
 	bool is_busy_with_us;  /* it is to be loaded, or being unloaded or loaded */
 	bool is_looked_at;     /* Ollama is being asked about it */
 	bool was_overdue;      /* it was cut for one that had waited too long */
@@ -78,12 +81,22 @@ struct runner {
 	struct runner_survey survey;
 };
 
+/* A copy of a model (`ollama cp`) has the runner of the other one. */
+struct runner_alias {
+	char *name; /* canonical, both */
+	char *other;
+};
+
 struct runners {
 	struct list all;
 	size_t count;
 	uint32_t next_id;
 	double load_us; /* means over all, for those that have none of their own */
 	double service_us;
+	struct runner_alias *aliases;
+	size_t aliases_count;
+	char **pinned; /* canonical names of models that stay loaded */
+	size_t pinned_count;
 };
 
 void runners_init(struct runners *runners);
@@ -91,6 +104,14 @@ void runners_finish(struct runners *runners);
 /* The key of `model`, made if new. `seen` gives the options, NULL: none. */
 struct runner *runners_get(
 	struct runners *runners, const char *model, const struct peek_result *seen);
+/* `model` is a copy of `other`, or, where they are one, of nothing; canonical. */
+void runners_note_same(struct runners *runners, const char *model, const char *other);
+void runners_forget_copies(struct runners *runners);
+/* The name under which the runner of this canonical name goes; `model` itself if it is no copy. */
+const char *runners_name(const struct runners *runners, const char *model);
+/* These models, NULL-terminated, stay loaded from now on, and no others. */
+void runners_pin(struct runners *runners, char *const *models);
+bool runners_are_pinned(const struct runners *runners, const char *model);
 /* The loaded one of this canonical model name, or NULL. */
 struct runner *runners_resident(const struct runners *runners, const char *model);
 

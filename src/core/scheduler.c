@@ -3,12 +3,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/compiler.h"
 #include "base/memory.h"
 #include "config/settings.h"
 #include "core/job.h"
 #include "core/models.h"
+#include "core/residency.h"
 #include "core/ring.h"
 #include "core/share.h"
 #include "core/turns.h"
@@ -17,7 +19,7 @@
 #define SERVICE_WEIGHT 0.2
 /* A load that ended without an answer may be what kills Ollama: tried twice, as a job is (PRODUCT
  * 3.11). */
-enum { BROKEN_LOADS_MOST = 2 };
+enum { BROKEN_LOADS_MOST = 2, MODEL_BYTES = 256 };
 
 struct scheduler {
 	double service_us; /* 0: none yet */
@@ -94,6 +96,9 @@ void scheduler_enter(struct scheduler *scheduler, const struct settings *setting
 	shares_enter(&scheduler->shares, job);
 	if (job->record.model)
 		models_enter(&scheduler->models, job);
+	job->says_keep_alive = seen && seen->keep_alive == PEEK_KEEP_ALIVE_VALUE &&
+			       job->record.family == API_NATIVE;
+	job->unloads = job->says_keep_alive && seen->keep_alive_is_zero;
 	if (settings->scheduler == SCHEDULER_TURNS)
 		turns_enter(scheduler->turns, job, seen, now_us);
 }
@@ -123,7 +128,7 @@ void scheduler_sent(struct scheduler *scheduler, struct job *job)
 {
 	share_sent(job, turns_service_us(scheduler->turns, job));
 	if (job->runner)
-		turns_sent(job);
+		turns_sent(scheduler->turns, job);
 }
 
 void scheduler_released(
@@ -151,6 +156,52 @@ int64_t scheduler_service_us(const struct scheduler *scheduler)
 	return (int64_t)scheduler->service_us;
 }
 
+void scheduler_prepare(struct scheduler *scheduler, const struct settings *settings)
+{
+	turns_prepare(scheduler->turns, settings);
+}
+
+const char *scheduler_keep_alive_of_load(
+	struct scheduler *scheduler, struct runner *runner, const struct ring *ring)
+{
+	return turns_keep_alive_of_load(scheduler->turns, runner, ring);
+}
+
+const char *scheduler_touch(
+	struct scheduler *scheduler, const struct scheduler_view *view, struct runner **ret_runner)
+{
+	if (view->settings->scheduler != SCHEDULER_TURNS)
+		return NULL;
+	return turns_touch(scheduler->turns, view, ret_runner);
+}
+
+bool scheduler_gives_way(const struct scheduler *scheduler, const char *model)
+{
+	char canonical[MODEL_BYTES];
+
+	residency_canonical(model, canonical, sizeof(canonical));
+	return turns_gives_way(scheduler->turns, canonical);
+}
+
+bool scheduler_means(
+	const struct scheduler *scheduler, const char *model, const struct runner *runner)
+{
+	char canonical[MODEL_BYTES];
+
+	residency_canonical(model, canonical, sizeof(canonical));
+	return strcmp(runners_name(turns_runners(scheduler->turns), canonical), runner->model) == 0;
+}
+
+void scheduler_note_same(struct scheduler *scheduler, const char *model)
+{
+	turns_note_same(scheduler->turns, model);
+}
+
+void scheduler_models_changed(struct scheduler *scheduler)
+{
+	turns_models_changed(scheduler->turns);
+}
+
 void scheduler_looked(struct scheduler *scheduler, enum runner_kind kind, int64_t now_us)
 {
 	turns_looked(scheduler->turns, kind, now_us);
@@ -174,8 +225,10 @@ bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_
 
 	runner->broken_loads++;
 	is_final = is_answered || runner->broken_loads >= BROKEN_LOADS_MOST;
-	if (is_final)
+	if (is_final) {
 		runner->broken_loads = 0;
+		runner->owes_preload = false;
+	}
 	turns_load_failed(scheduler->turns, now_us);
 	return is_final;
 }

@@ -37,6 +37,7 @@ enum scheduler_verdict {
 	SCHEDULER_LOOK,	  /* ask Ollama about `runner`'s model; then scheduler_looked() */
 	SCHEDULER_UNLOAD, /* unload `runner`; then scheduler_unloaded() */
 	SCHEDULER_LOAD,	  /* load `runner`; then scheduler_loaded() or _load_failed() */
+	SCHEDULER_FREE,	  /* unload `runner`: the load under way is stuck behind it; no result */
 };
 
 struct scheduler_answer {
@@ -94,6 +95,26 @@ void scheduler_sent(struct scheduler *scheduler, struct job *job);
 void scheduler_released(
 	struct scheduler *scheduler, struct job *job, int64_t held_us, int64_t now_us);
 
+/* What is preloaded and how long models stay; at the start and when the settings change. */
+void scheduler_prepare(struct scheduler *scheduler, const struct settings *settings);
+/* The keep_alive that a load carries that was answered just now; NULL: none. */
+const char *scheduler_keep_alive_of_load(
+	struct scheduler *scheduler, struct runner *runner, const struct ring *ring);
+/* When there is nothing more to do: the keep_alive that an idle runner has to be told, which then
+ * counts as told; NULL: none. */
+const char *scheduler_touch(
+	struct scheduler *scheduler, const struct scheduler_view *view, struct runner **ret_runner);
+/* The model of this name is drained or unloaded by us: an unload of it is on its way. */
+bool scheduler_gives_way(const struct scheduler *scheduler, const char *model);
+
+/* The model of this name, as a client wrote it, has this runner. */
+bool scheduler_means(
+	const struct scheduler *scheduler, const char *model, const struct runner *runner);
+/* Before scheduler_looked(): the model that was asked about is the same as this one (canonical), of
+ * which it is a copy, or itself: one key from now on. */
+void scheduler_note_same(struct scheduler *scheduler, const char *model);
+/* Models came, went or were copied: what was not there may be, and copies may be none. */
+void scheduler_models_changed(struct scheduler *scheduler);
 /* The results of verdicts. RUNNER_UNKNOWN: it could not be asked, and is asked again. */
 void scheduler_looked(struct scheduler *scheduler, enum runner_kind kind, int64_t now_us);
 void scheduler_unloaded(struct scheduler *scheduler, int64_t now_us);

@@ -34,6 +34,7 @@ void turns_destroy(struct turns *turns)
 		return;
 	runners_finish(&turns->runners);
 	free(turns->survey.ready);
+	free(turns->everybodys_keep_alive);
 	free(turns);
 }
 
@@ -84,10 +85,11 @@ void turns_enter(
 	job->record.runner = mem_strdup(runner->key);
 }
 
-void turns_sent(struct job *job)
+void turns_sent(struct turns *turns, struct job *job)
 {
 	job->runner->served++;
 	job->runner->last = job->policy.job_class;
+	turns_note_keep_alive(turns, job);
 }
 
 void turns_released(struct job *job, int64_t now_us)
@@ -118,16 +120,18 @@ static void begin_turn(struct runner *runner, int64_t now_us)
 
 static void forget_turn(struct runner *runner)
 {
+	keep_alive_forget(&runner->keep_alive);
 	runner->is_resident = false;
 	runner->is_cut = false;
 	runner->served = 0;
 	runner->last = CLASS_UNSET;
 }
 
-static bool is_listed(const struct residency *residency, const char *model)
+static bool is_listed(
+	const struct runners *runners, const struct residency *residency, const char *model)
 {
 	for (size_t i = 0; i < residency_count(residency); i++) {
-		if (strcmp(residency_at(residency, i)->name, model) == 0)
+		if (strcmp(runners_name(runners, residency_at(residency, i)->name), model) == 0)
 			return true;
 	}
 	return false;
@@ -141,6 +145,8 @@ static void forget_all(struct turns *turns)
 	LIST_EACH(&turns->runners.all, node)
 	forget_turn(CONTAINER_OF(node, struct runner, link));
 	memset(&turns->fits, 0, sizeof(turns->fits));
+	runners_forget_copies(&turns->runners);
+	turns_owe_preloads(turns);
 	turns->owes_verdict = false;
 }
 
@@ -156,15 +162,16 @@ static void drop_vanished(struct turns *turns, const struct residency *residency
 		if (!runner->is_resident || runner->jobs.running > 0 || runner == turns->victim ||
 			residency_asked_us(residency) < runner->changed_us)
 			continue;
-		if (!is_listed(residency, runner->model))
+		if (!is_listed(&turns->runners, residency, runner->model))
 			forget_turn(runner);
 	}
 }
 
 /* The context length that /api/ps tells excludes keys that ask for another. */
-static bool may_be(const struct runner *runner, const struct resident *resident)
+static bool may_be(
+	const struct runners *runners, const struct runner *runner, const struct resident *resident)
 {
-	return strcmp(runner->model, resident->name) == 0 &&
+	return strcmp(runner->model, runners_name(runners, resident->name)) == 0 &&
 	       (!runner->has_option[PEEK_NUM_CTX] || resident->context_length < 0 ||
 		       runner->option[PEEK_NUM_CTX] == resident->context_length);
 }
@@ -180,7 +187,7 @@ static struct runner *guess_key(struct turns *turns, const struct resident *resi
 	{
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
-		if (!may_be(runner, resident))
+		if (!may_be(&turns->runners, runner, resident))
 			continue;
 		if (runner->jobs.running > 0)
 			return runner;
@@ -200,7 +207,8 @@ static void add_listed(struct turns *turns, const struct residency *residency, i
 		if (runners_resident(&turns->runners, resident->name))
 			continue;
 		/* The loader tells when it is up. */
-		if (loading && strcmp(loading->model, resident->name) == 0)
+		if (loading &&
+			strcmp(loading->model, runners_name(&turns->runners, resident->name)) == 0)
 			continue;
 		runner = guess_key(turns, resident);
 		if (residency_asked_us(residency) >= runner->changed_us)
@@ -226,7 +234,7 @@ static void learn_fit(struct turns *turns, const struct residency *residency)
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
 		/* One may be taken for loaded only because it still answers. */
-		if (runner->is_resident && is_listed(residency, runner->model))
+		if (runner->is_resident && is_listed(&turns->runners, residency, runner->model))
 			is_whole &= fits_set_add(&now, runner->id);
 	}
 	if (turns->owes_verdict) {
@@ -249,10 +257,12 @@ static void sync_residency(struct turns *turns, const struct scheduler_view *vie
 	if (residency_version(residency) == turns->residency_version)
 		return;
 	turns->residency_version = residency_version(residency);
-	if (residency_asked_us(residency) == 0) {
+	if (residency_asked_us(residency) == 0 ||
+		residency_epoch(residency) != turns->residency_epoch)
 		forget_all(turns);
+	turns->residency_epoch = residency_epoch(residency);
+	if (residency_asked_us(residency) == 0)
 		return;
-	}
 	drop_vanished(turns, residency);
 	add_listed(turns, residency, view->now_us);
 	learn_fit(turns, residency);
@@ -407,10 +417,12 @@ static void forget_cause(struct turns *turns)
 	turns->cause = NULL;
 }
 
-/* Whose job is it that the target is loaded for? */
+/* Whose job is it that the target is loaded for? Nobody's, if it is to be preloaded. */
 static void note_cause(struct turns *turns, const struct runner *target)
 {
 	forget_cause(turns);
+	if (!target->survey.cause)
+		return;
 	turns->cause = target->survey.cause->share;
 	turns->cause->kept++;
 }
@@ -482,7 +494,7 @@ static struct scheduler_answer go_blind(struct turns *turns, const struct schedu
 		turns->blind_since_us = view->now_us;
 	if (turns->state == TURN_UNLOADING || turns->state == TURN_LOADING)
 		return nothing;
-	if (view->now_us - turns->blind_since_us >= BLIND_US)
+	if (residency_is_mute(view->residency) || view->now_us - turns->blind_since_us >= BLIND_US)
 		return scheduler_first(view);
 	nothing.look_again_us = turns->blind_since_us + BLIND_US;
 	return nothing;
@@ -508,13 +520,31 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 		return (struct scheduler_answer){
 			.verdict = SCHEDULER_LOOK, .runner = turns->looking};
 	}
+	if (turns_look_for_preload(turns, &answer) || turns_free_load(turns, view, &answer))
+		return answer;
 	is_ready = decide(turns, view, &plan, &target, &answer.look_again_us);
 	answer.job = choose_job(turns, view);
 	if (answer.job)
 		answer.verdict = SCHEDULER_DISPATCH;
-	else if (is_ready)
+	else if (is_ready || (!target && turns_plan_preload(turns, view, &plan, &target)))
 		return carry_out(turns, &plan, target, view->now_us);
 	return answer;
+}
+
+bool turns_gives_way(const struct turns *turns, const char *model)
+{
+	const struct list *node;
+
+	model = runners_name(&turns->runners, model);
+	LIST_EACH(&turns->runners.all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if ((runner->is_cut || runner == turns->victim) &&
+			strcmp(runner->model, model) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Results. */
@@ -527,6 +557,9 @@ void turns_looked(struct turns *turns, enum runner_kind kind, int64_t now_us)
 	runner->kind = kind;
 	if (kind != RUNNER_UNKNOWN)
 		runner->was_elsewhere = kind == RUNNER_NOT_LOCAL;
+	/* It proved to be a copy: later jobs have the other's key, those that wait go at once. */
+	if (runners_name(&turns->runners, runner->model) != runner->model)
+		runner->kind = RUNNER_NOT_LOCAL;
 	runner->looked_us = now_us;
 	runner->is_looked_at = false;
 	turns->looking = NULL;
@@ -557,8 +590,10 @@ void turns_loaded(struct turns *turns, int64_t took_us, int64_t loaded_us, int64
 {
 	struct runner *runner = turns->target;
 
-	turns->cause->loads++;
-	turns->cause->loads_us += (double)took_us;
+	if (turns->cause) {
+		turns->cause->loads++;
+		turns->cause->loads_us += (double)took_us;
+	}
 	end_load(turns, now_us);
 	runner_note_load(&turns->runners, runner, took_us);
 	begin_turn(runner, now_us);

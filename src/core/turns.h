@@ -29,12 +29,27 @@ void turns_enter(
 	struct turns *turns, struct job *job, const struct peek_result *seen, int64_t now_us);
 struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_view *view);
 /* The job, which has a runner, leaves the queue for Ollama. */
-void turns_sent(struct job *job);
+void turns_sent(struct turns *turns, struct job *job);
 /* It holds its slot no longer. Before its state changes. */
 void turns_released(struct job *job, int64_t now_us);
 /* How long it will hold its slot. */
 double turns_service_us(const struct turns *turns, const struct job *job);
 void turns_note_service(struct turns *turns, struct runner *runner, int64_t held_us);
+
+/* What is preloaded and how long everybody wants models to stay; again when it changes. */
+void turns_prepare(struct turns *turns, const struct settings *settings);
+/* The keep_alive that the load of this runner carries; NULL: none. */
+const char *turns_keep_alive_of_load(
+	struct turns *turns, struct runner *runner, const struct ring *ring);
+/* The keep_alive that an idle runner is to be told now, which counts as told; NULL: none. */
+const char *turns_touch(
+	struct turns *turns, const struct scheduler_view *view, struct runner **ret_runner);
+/* It gives way, or is being unloaded. */
+bool turns_gives_way(const struct turns *turns, const char *model);
+
+/* What is being looked at is the same model as this one. */
+void turns_note_same(struct turns *turns, const char *model);
+void turns_models_changed(struct turns *turns);
 
 /* Results. */
 void turns_looked(struct turns *turns, enum runner_kind kind, int64_t now_us);

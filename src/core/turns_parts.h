@@ -48,6 +48,9 @@ struct turns {
 	bool owes_verdict;	/* a load is over, and whether the set fits is not looked at yet */
 	int64_t loaded_us;	/* when the last load was over */
 	uint64_t residency_version;
+	char *everybodys_keep_alive; /* NULL: none is wanted */
+	uint64_t residency_epoch;
+	int64_t freed_us;	/* when a load was last freed from what held it up */
 	int64_t blind_since_us; /* nothing is known of what is loaded; 0: it is */
 	int64_t since_us;	/* of the state */
 };
@@ -70,6 +73,20 @@ bool turns_is_loose(const struct job *job);
 /* Class, then fair share, then arrival. */
 bool turns_goes_before(const struct job *one, enum job_class one_class, const struct job *other,
 	enum job_class other_class);
+
+/* turns_own.c */
+/* The models of `preload` are to be loaded: at the start, and when Ollama was restarted. */
+void turns_owe_preloads(struct turns *turns);
+/* true: Ollama has to be asked what one of them is. */
+bool turns_look_for_preload(struct turns *turns, struct scheduler_answer *ret_answer);
+/* true: one can be loaded now; nobody waits for a turn. */
+bool turns_plan_preload(struct turns *turns, const struct scheduler_view *view,
+	struct turns_plan *ret_plan, struct runner **ret_target);
+/* The job is sent. */
+void turns_note_keep_alive(struct turns *turns, struct job *job);
+/* true: the load under way does not come because of a runner that is to be unloaded. */
+bool turns_free_load(struct turns *turns, const struct scheduler_view *view,
+	struct scheduler_answer *ret_answer);
 
 /* turns_plan.c */
 bool turns_is_overdue(const struct runner *runner, const struct scheduler_view *view);

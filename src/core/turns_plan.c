@@ -157,6 +157,8 @@ static bool is_better_victim(const struct turns *turns, const struct runner *one
 	double other_needs =
 		runner_arrivals(other, view->now_us, runner_load_us(&turns->runners, other));
 
+	if (one->keep_alive.is_pinned != other->keep_alive.is_pinned)
+		return other->keep_alive.is_pinned;
 	if (rank(one) != rank(other))
 		return rank(one) < rank(other);
 	if (one->survey.waiting > 0)

@@ -113,6 +113,7 @@ static void finish(struct pass *pass, enum outcome outcome)
 	pass_set_phase(pass, PASS_DONE);
 	pass->record.outcome = outcome;
 	pass->record.ended_us = ticker_now_us();
+	pass_let_go(pass);
 	passes->parts.tally->in_progress--;
 	passes->parts.tally->ended[outcome_counter(outcome)]++;
 	passes->parts.observers.on_ended(passes->parts.observers.arg, &pass->record);
@@ -452,9 +453,12 @@ void passes_adopt(struct passes *passes, struct client *client, const struct rou
 	pass->spool = spool;
 	pass->has_body = true;
 	pass->upload_complete = true;
+	pass->is_unload = true;
+	client_accept(client, &user, pass);
+	if (pass_hold_unload(pass))
+		return;
 	if (pass->record.model)
 		residency_note_unloaded(passes->parts.residency, pass->record.model);
-	client_accept(client, &user, pass);
 	pass_start_exchange(pass);
 }
 

@@ -154,6 +154,16 @@ void relay_client_has_room(struct relay_job *carried)
 	relay_arm(carried);
 }
 
+/* Its keep_alive of 0 unloads the model now, unless others use it. */
+static void note_unload(struct relay_job *carried)
+{
+	const struct relay_parts *parts = &carried->relay->parts;
+
+	if (carried->job.record.model)
+		residency_note_unloaded(parts->residency, carried->job.record.model);
+	probe_refresh_soon(parts->probe);
+}
+
 static void on_end(void *arg, enum exchange_end end)
 {
 	struct relay_job *carried = arg;
@@ -167,6 +177,8 @@ static void on_end(void *arg, enum exchange_end end)
 	case EXCHANGE_COMPLETE:
 		scheduler_slot_freed(scheduler, &carried->job, held_us);
 		scheduler_released(scheduler, &carried->job, held_us, now_us);
+		if (carried->job.unloads)
+			note_unload(carried);
 		reply_end(carried->client);
 		carried->job.reply = REPLY_ENDED;
 		relay_set_state(carried, JOB_FLUSHING);

@@ -307,6 +307,13 @@ void world_carry_out(struct world *world, const struct scheduler_answer *answer)
 	case SCHEDULER_LOAD:
 		begin_load(world, answer->runner);
 		break;
+	case SCHEDULER_FREE:
+		world_demand(world, world->box.loading && answer->runner != world->box.loading,
+			"2: what holds no load up is unloaded");
+		world_demand(world, in_flight(world, answer->runner) == 0,
+			"1: unloaded with requests in flight");
+		box_remove(&world->box, answer->runner);
+		break;
 	}
 }
 

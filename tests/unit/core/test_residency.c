@@ -333,6 +333,50 @@ static void test_jobs_that_shared_a_load_tell_of_it_once(void **state)
 
 #define RESIDENCY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void snapshot(struct residency *residency, const char *one, const char *other)
+{
+	residency_begin(residency);
+	if (one)
+		residency_add(residency, one, 1, 1, 1);
+	if (other)
+		residency_add(residency, other, 1, 1, 1);
+	residency_end(residency, 1000);
+}
+
+static void test_a_doubt_is_settled_by_the_next_snapshot(void **state)
+{
+	struct residency *residency = residency_create();
+
+	snapshot(residency, "a", NULL);
+	snapshot(residency, NULL, NULL);
+	assert_int_equal(residency_epoch(residency), 0); /* it was unloaded */
+	snapshot(residency, "a", NULL);
+	residency_doubt(residency);
+	snapshot(residency, "b", "a");
+	assert_int_equal(residency_epoch(residency), 0);
+	snapshot(residency, "a", NULL);
+	assert_int_equal(residency_epoch(residency), 0);
+	residency_doubt(residency);
+	snapshot(residency, "b", NULL);
+	assert_int_equal(residency_epoch(residency), 1);
+	residency_forget(residency);
+	assert_int_equal(residency_epoch(residency), 2);
+	residency_destroy(residency);
+}
+
+static void test_what_does_not_tell_is_known_until_it_does(void **state)
+{
+	struct residency *residency = residency_create();
+
+	assert_false(residency_is_mute(residency));
+	residency_note_mute(residency);
+	residency_forget(residency);
+	assert_true(residency_is_mute(residency));
+	snapshot(residency, NULL, NULL);
+	assert_false(residency_is_mute(residency));
+	residency_destroy(residency);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +403,8 @@ int main(void)
 		RESIDENCY_TEST(test_answer_without_a_duration_is_as_the_model_was_listed),
 		RESIDENCY_TEST(test_jobs_that_shared_a_load_tell_of_it_once),
 		RESIDENCY_TEST(test_destroying_nothing_is_fine),
+		cmocka_unit_test(test_a_doubt_is_settled_by_the_next_snapshot),
+		cmocka_unit_test(test_what_does_not_tell_is_known_until_it_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
