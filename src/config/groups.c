@@ -196,7 +196,7 @@ static char *read_bool(const config_setting_t *setting, bool *field)
 
 static char *read_switch(const struct member *member, const config_setting_t *setting, void *row)
 {
-	bool is_on;
+	bool is_on = false;
 	char *error = read_bool(setting, &is_on);
 
 	if (error)

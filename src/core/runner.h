@@ -27,13 +27,17 @@ enum { RUNNER_RETURNS = 16 };
 
 /* Filled anew by each survey of the ring, see core/turns. */
 struct runner_survey {
-	uint64_t waiting;  /* jobs that may still go */
-	bool counts;	   /* one of them, at least, counts for fairness */
-	double weight;	   /* sum over those that count of 1 s + age, microseconds */
+	uint64_t waiting;	  /* jobs that may still go, and are not capped */
+	bool counts;		  /* one of them, at least, counts for fairness */
+	bool is_interactive;	  /* one of them is, whatever its age */
+	enum job_class job_class; /* the highest of them, age included */
+	double weight;	   /* sum over those that count of 1 s + age, by class, microseconds */
 	int64_t oldest_us; /* when the oldest of them came */
 	struct job *next;  /* the one that goes first */
-	uint64_t ahead;	   /* report: waiting jobs of keys that are served before it */
-	uint64_t told;	   /* report: places of its jobs that were told */
+	enum job_class next_class;
+	struct job *cause; /* the first that counts, else the first */
+	bool is_cause_counted;
+	uint64_t ahead; /* report: waiting jobs of keys that are served before it */
 };
 
 struct runner {
@@ -48,6 +52,7 @@ struct runner {
 	int64_t looked_us;  /* when `kind` was told */
 	bool was_elsewhere; /* NOT_LOCAL, when it was told last: what runs takes no room here */
 	struct job_group jobs;
+	struct job_group classes[CLASSES];
 
 	/* statistics; 0: nothing measured */
 	double load_us;
@@ -69,6 +74,7 @@ struct runner {
 	int64_t began_us;      /* the turn: since it is loaded */
 	int64_t idle_since_us; /* its last job ended */
 	uint64_t served;       /* jobs sent in this turn */
+	enum job_class last;   /* of the last job sent in this turn; UNSET: none was */
 	struct runner_survey survey;
 };
 

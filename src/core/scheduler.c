@@ -1,12 +1,16 @@
 #include "core/scheduler.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/compiler.h"
 #include "base/memory.h"
 #include "config/settings.h"
 #include "core/job.h"
+#include "core/models.h"
 #include "core/ring.h"
+#include "core/share.h"
 #include "core/turns.h"
 
 /* Weight of a new sample in the mean time that a slot is held: the last ten or so jobs count. */
@@ -17,6 +21,8 @@ enum { BROKEN_LOADS_MOST = 2 };
 
 struct scheduler {
 	double service_us; /* 0: none yet */
+	struct shares shares;
+	struct models models;
 	struct turns *turns;
 	int64_t told; /* explain: places in order of arrival that were told */
 };
@@ -36,7 +42,9 @@ struct scheduler *scheduler_create(void)
 {
 	struct scheduler *scheduler = mem_zalloc(sizeof(*scheduler));
 
-	scheduler->turns = turns_create();
+	shares_init(&scheduler->shares);
+	models_init(&scheduler->models);
+	scheduler->turns = turns_create(&scheduler->shares);
 	return scheduler;
 }
 
@@ -45,6 +53,8 @@ void scheduler_destroy(struct scheduler *scheduler)
 	if (!scheduler)
 		return;
 	turns_destroy(scheduler->turns);
+	models_finish(&scheduler->models);
+	shares_finish(&scheduler->shares);
 	free(scheduler);
 }
 
@@ -70,6 +80,8 @@ struct scheduler_answer scheduler_first(const struct scheduler_view *view)
 		/* Work past its deadline is never dispatched; its own timer ends it. */
 		if (job->deadline_us && job->deadline_us <= view->now_us)
 			continue;
+		if (job_is_capped(job))
+			continue;
 		return (struct scheduler_answer){.verdict = SCHEDULER_DISPATCH, .job = job};
 	}
 	return nothing;
@@ -78,8 +90,23 @@ struct scheduler_answer scheduler_first(const struct scheduler_view *view)
 void scheduler_enter(struct scheduler *scheduler, const struct settings *settings, struct job *job,
 	const struct peek_result *seen, int64_t now_us)
 {
+	job->came_us = job->record.body_complete_us ? job->record.body_complete_us : now_us;
+	shares_enter(&scheduler->shares, job);
+	if (job->record.model)
+		models_enter(&scheduler->models, job);
 	if (settings->scheduler == SCHEDULER_TURNS)
 		turns_enter(scheduler->turns, job, seen, now_us);
+}
+
+void scheduler_groups(const struct scheduler *scheduler, const struct job *job,
+	const struct job_group **ret_project, const struct job_group **ret_model)
+{
+	const char *project = job->record.project ? job->record.project : "";
+	const char *model = job->record.model;
+	const struct share *share = shares_find(&scheduler->shares, project);
+
+	*ret_project = share ? &share->jobs : NULL;
+	*ret_model = model ? models_find(&scheduler->models, model) : NULL;
 }
 
 struct scheduler_answer scheduler_next(
@@ -94,13 +121,17 @@ struct scheduler_answer scheduler_next(
 
 void scheduler_sent(struct scheduler *scheduler, struct job *job)
 {
-	turns_sent(scheduler->turns, job);
+	share_sent(job, turns_service_us(scheduler->turns, job));
+	if (job->runner)
+		turns_sent(job);
 }
 
 void scheduler_released(
 	struct scheduler *scheduler, struct job *job, int64_t held_us, int64_t now_us)
 {
-	turns_released(scheduler->turns, job, held_us, now_us);
+	share_released(job, held_us);
+	if (job->runner)
+		turns_released(job, now_us);
 }
 
 void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, int64_t held_us)
@@ -177,6 +208,24 @@ static const char *gate(const struct scheduler_view *view)
 	return view->upstream_usable ? NULL : "Ollama does not answer";
 }
 
+static void explain_cap(const struct job *job, char *reason)
+{
+	static const struct {
+		int group;
+		const char *whose;
+	} caps[] = {{GROUP_PROJECT, "project"}, {GROUP_MODEL, "model"}};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(caps); i++) {
+		const struct job_group *group = job->groups[caps[i].group];
+
+		if (!group || !group->running_most || group->running < group->running_most)
+			continue;
+		snprintf(reason, SCHEDULER_REASON_BYTES, "its %s runs %" PRIu64 " of %" PRIu64,
+			caps[i].whose, group->running, group->running_most);
+		return;
+	}
+}
+
 int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES])
 {
@@ -188,9 +237,15 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 	else
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES,
 			"waits for a free slot, %lld before this one", (long long)place - 1);
+	explain_cap(job, ret_reason);
 	if (held_by)
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES, "%s", held_by);
 	return place;
+}
+
+const struct shares *scheduler_shares(const struct scheduler *scheduler)
+{
+	return &scheduler->shares;
 }
 
 const struct runners *scheduler_runners(const struct scheduler *scheduler)

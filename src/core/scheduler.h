@@ -13,10 +13,12 @@
 #include "core/runner.h"
 
 struct job;
+struct job_group;
 struct residency;
 struct ring;
 struct scheduler;
 struct settings;
+struct shares;
 
 struct scheduler_view {
 	int64_t now_us;
@@ -77,9 +79,14 @@ void scheduler_destroy(struct scheduler *scheduler);
  * `seen` tells its runner options. */
 void scheduler_enter(struct scheduler *scheduler, const struct settings *settings, struct job *job,
 	const struct peek_result *seen, int64_t now_us);
+/* How many of the project and of the model of a job that has not entered yet wait and run; NULL:
+ * none. For admission_at_groups(). */
+void scheduler_groups(const struct scheduler *scheduler, const struct job *job,
+	const struct job_group **ret_project, const struct job_group **ret_model);
 struct scheduler_answer scheduler_next(
 	struct scheduler *scheduler, const struct scheduler_view *view);
-/* The oldest waiting job that may go, if a slot is free: FIFO's rule. Looks at no gate. */
+/* The oldest waiting job that may go, if a slot is free: FIFO's rule. Looks at no gate but the caps
+ * of projects and models. */
 struct scheduler_answer scheduler_first(const struct scheduler_view *view);
 /* The job that was answered is sent now. */
 void scheduler_sent(struct scheduler *scheduler, struct job *job);
@@ -111,6 +118,8 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
 /* All keys, empty without turns. */
 const struct runners *scheduler_runners(const struct scheduler *scheduler);
+/* All projects that have jobs, and many that had: slots used, loads caused (core/share.h). */
+const struct shares *scheduler_shares(const struct scheduler *scheduler);
 /* A job that Ollama had begun to answer holds its slot no longer; `held_us` since its dispatch.
  * Refused and broken sendings say nothing of how long a job takes and are not told. */
 void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, int64_t held_us);

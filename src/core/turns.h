@@ -17,19 +17,23 @@
 #include "core/runner.h"
 #include "core/scheduler.h"
 
+struct shares;
 struct turns;
 
-struct turns *turns_create(void);
+/* `shares` outlives it. */
+struct turns *turns_create(struct shares *shares);
 void turns_destroy(struct turns *turns);
 
-/* The job is about to enter the queue: it gets its runner and its project's share. */
+/* The job, which has its project's share, is about to enter the queue: it gets its runner. */
 void turns_enter(
 	struct turns *turns, struct job *job, const struct peek_result *seen, int64_t now_us);
 struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_view *view);
-/* The job leaves the queue for Ollama. */
-void turns_sent(struct turns *turns, struct job *job);
-/* It holds its slot no longer; `held_us` since it was sent. Before its state changes. */
-void turns_released(struct turns *turns, struct job *job, int64_t held_us, int64_t now_us);
+/* The job, which has a runner, leaves the queue for Ollama. */
+void turns_sent(struct job *job);
+/* It holds its slot no longer. Before its state changes. */
+void turns_released(struct job *job, int64_t now_us);
+/* How long it will hold its slot. */
+double turns_service_us(const struct turns *turns, const struct job *job);
 void turns_note_service(struct turns *turns, struct runner *runner, int64_t held_us);
 
 /* Results. */
@@ -45,8 +49,8 @@ struct runner *turns_loading(const struct turns *turns);
 /* For people. */
 void turns_report(struct turns *turns, const struct scheduler_view *view,
 	struct scheduler_report *ret_report);
-int64_t turns_explain(struct turns *turns, const struct scheduler_view *view, const struct job *job,
-	char ret_reason[SCHEDULER_REASON_BYTES]);
+int64_t turns_explain(const struct turns *turns, const struct scheduler_view *view,
+	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
 const struct runners *turns_runners(const struct turns *turns);
 
 #endif

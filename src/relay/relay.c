@@ -293,6 +293,7 @@ static void enter_queue(struct relay_job *carried)
 	const struct peek_result *seen = relay_body_finish(carried);
 	struct admission admission = relay_admission(relay, carried->settings);
 	enum outcome refusal = admission_at_queue(&admission);
+	const struct job_group *of_project, *of_model;
 	int64_t now_us = ticker_now_us();
 	bool is_unload = is_mere_unload(carried, seen);
 
@@ -306,6 +307,9 @@ static void enter_queue(struct relay_job *carried)
 		become_pass(carried);
 		return;
 	}
+	scheduler_groups(relay->parts.scheduler, job, &of_project, &of_model);
+	if (refusal == OUTCOME_NONE)
+		refusal = admission_at_groups(&admission, &job->policy, of_project, of_model);
 	if (refusal == OUTCOME_NONE && !ring_put(relay->parts.ring, job))
 		refusal = OUTCOME_QUEUE_FULL;
 	if (refusal != OUTCOME_NONE) {

@@ -677,6 +677,13 @@ static void test_a_flood_from_one_address_is_refused(void **state)
 	assert_int_equal(clients_count(front->clients), 1);
 	close(first);
 	close(second);
+	/* one that went makes room */
+	until_no_clients(front);
+	first = connect_peer(front);
+	say(front, first, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+	evbuffer_drain(heard, evbuffer_get_length(heard));
+	hear(front, first, heard, "/2", 1);
+	close(first);
 	evbuffer_free(heard);
 }
 

@@ -12,7 +12,7 @@
 #include "base/compiler.h"
 #include "config/settings.h"
 
-enum { MS = 1000, SECONDS = 1000 * MS };
+#define SECONDS INT64_C(1000000) /* in microseconds */
 
 static struct project_rule project;
 static struct model_rule model;
