@@ -49,3 +49,14 @@ def test_an_image_over_the_limit_is_refused_with_what_to_do(sim, proxy, wire):
     assert [line["images_max"] for line in lines] == ["2000x2000", "2480x3508", "2001x2000"]
     assert server.stats()["rejected"] == 2
     assert sim.state()["models"]["m:latest"]["requests"] <= 2
+
+
+def test_a_project_has_a_limit_of_its_own(proxy, wire, tmp_path):
+    file = tmp_path / "rules.conf"
+    file.write_text('projects = ( { name = "Pages"; image_pixels_max = 1000000; } );\n')
+    connection = wire(proxy("--config", file).url)
+    image = chat(png(1001, 1000))
+    assert connection.ask("POST", "/api/chat", image).status == 200
+    answer = connection.ask("POST", "/api/chat", image, [("X-Project-Name", "Pages")])
+    assert answer.status == 413
+    assert "1000000 pixels for project Pages" in json.loads(answer.body)["error"]

@@ -46,3 +46,14 @@ def test_v1_has_no_keep_alive(proxy, recorder, wire):
     body = b'{"model":"m","messages":[{"role":"user","content":"x"}],"keep_alive":"5m"}'
     assert wire(server.url).ask("POST", "/v1/chat/completions", body).status == 200
     assert recorder.bodies("/v1/chat/completions") == [body]
+
+
+def test_what_is_wanted_may_be_a_projects(proxy, recorder, wire, tmp_path):
+    file = tmp_path / "rules.conf"
+    file.write_text('projects = ( { name = "Pages"; keep_alive = "60m"; } );\n')
+    flags = ("--config", file, "--keep-alive-policy", "cap", "--keep-alive", "30m")
+    connection = wire(proxy(*flags, upstream=recorder.url).url)
+    body = b'{"model":"m","prompt":"x","stream":false,"keep_alive":"2h"}'
+    for headers, wanted in (([], b'"30m"'), ([("X-Project-Name", "Pages")], b'"60m"')):
+        assert connection.ask("POST", "/api/generate", body, headers).status == 200
+        assert recorder.bodies("/api/generate")[-1] == body.replace(b'"2h"', wanted)
