@@ -12,6 +12,7 @@
 #include "config/settings.h"
 #include "core/tally.h"
 #include "observe/stats.h"
+#include "pause.h"
 #include "relay/relay.h"
 
 struct conductor {
@@ -20,6 +21,7 @@ struct conductor {
 	struct loader *loader;
 	struct event *wake; /* the scheduler's look_again */
 	const struct runner *loading;
+	struct pause pause;
 };
 
 static void mark_changed(struct conductor *conductor)
@@ -44,6 +46,10 @@ static void on_unloaded(void *arg)
 {
 	struct conductor *conductor = arg;
 
+	if (pause_unloaded(&conductor->pause)) {
+		mark_changed(conductor);
+		return;
+	}
 	scheduler_unloaded(conductor->parts.scheduler, ticker_now_us());
 	mark_changed(conductor);
 }
@@ -101,6 +107,7 @@ void conductor_destroy(struct conductor *conductor)
 		return;
 	loader_destroy(conductor->loader);
 	event_free(conductor->wake);
+	pause_finish(&conductor->pause);
 	settings_return(conductor->settings);
 	free(conductor);
 }
@@ -111,12 +118,34 @@ void conductor_probe_changed(struct conductor *conductor)
 	mark_changed(conductor);
 }
 
+void conductor_pause(struct conductor *conductor, bool unload)
+{
+	pause_begin(&conductor->pause, unload);
+	mark_changed(conductor);
+}
+
+void conductor_resume(struct conductor *conductor)
+{
+	pause_end(&conductor->pause);
+	mark_changed(conductor);
+}
+
+bool conductor_is_paused(const struct conductor *conductor)
+{
+	return conductor->pause.is_on;
+}
+
+bool conductor_is_unloading(const struct conductor *conductor)
+{
+	return pause_is_unloading(&conductor->pause);
+}
+
 struct scheduler_view conductor_view(const struct conductor *conductor)
 {
 	return (struct scheduler_view){
 		.now_us = ticker_now_us(),
 		.upstream_usable = probe_is_usable(conductor->parts.probe),
-		.paused = false,
+		.paused = pause_holds(&conductor->pause),
 		.residency = conductor->parts.residency,
 		.ring = conductor->parts.ring,
 		.settings = conductor->settings,
@@ -154,6 +183,19 @@ static bool carry_out(struct conductor *conductor, const struct scheduler_answer
 	return false;
 }
 
+/* Of a paused proxy, one after the other. */
+static void unload_next(struct conductor *conductor)
+{
+	const struct conductor_parts *parts = &conductor->parts;
+	struct runner runner = {.kind = RUNNER_GENERATES};
+
+	/* One whose unload cannot begin is over at once. */
+	while (parts->tally->in_progress == 0 && probe_is_usable(parts->probe) &&
+		!loader_is_busy(conductor->loader) &&
+		pause_next(&conductor->pause, parts->residency, &runner))
+		loader_unload(conductor->loader, &runner);
+}
+
 void conductor_run(struct conductor *conductor)
 {
 	struct scheduler_answer answer;
@@ -165,6 +207,7 @@ void conductor_run(struct conductor *conductor)
 		if (answer.look_again_us)
 			look_again(conductor, answer.look_again_us - view.now_us);
 	} while (carry_out(conductor, &answer));
+	unload_next(conductor);
 	probe_set_busy(conductor->parts.probe,
 		conductor->parts.tally->in_progress + conductor->parts.tally->queued > 0);
 }

@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "admin/admin.h"
+#include "admin/events.h"
 #include "back/pool.h"
 #include "back/probe.h"
 #include "banner.h"
@@ -74,6 +75,7 @@ struct proxy {
 	struct passes *passes;
 	struct relay *relay;
 	struct conductor *conductor;
+	struct admin_calls calls;
 	struct request_log *log;
 	struct stats stats;
 	struct banner *banner;
@@ -142,10 +144,50 @@ static struct admin_view view_of(const struct proxy *proxy)
 		.bodies_bytes = relay_bodies_bytes(proxy->relay),
 		.connections = clients_count(proxy->clients),
 		.draining = proxy->life != PROXY_SERVING,
-		.paused = false,
+		.paused = conductor_is_paused(proxy->conductor),
 		.started_us = proxy->started_us,
 		.now_us = ticker_now_us(),
 	};
+}
+
+static struct admin_view on_view(void *arg)
+{
+	return view_of(arg);
+}
+
+/* What operators ask for. */
+
+static struct admin_pause pause_of(const struct proxy *proxy)
+{
+	return (struct admin_pause){
+		.paused = conductor_is_paused(proxy->conductor),
+		.unload = conductor_is_unloading(proxy->conductor),
+		.queued = proxy->tally.queued,
+		.in_progress = proxy->tally.in_progress,
+	};
+}
+
+static struct admin_pause on_pause(void *arg, bool unload)
+{
+	struct proxy *proxy = arg;
+
+	conductor_pause(proxy->conductor, unload);
+	return pause_of(proxy);
+}
+
+static struct admin_pause on_resume(void *arg)
+{
+	struct proxy *proxy = arg;
+
+	conductor_resume(proxy->conductor);
+	return pause_of(proxy);
+}
+
+static size_t on_cancel(void *arg, const char *id)
+{
+	struct proxy *proxy = arg;
+
+	return relay_cancel(proxy->relay, id);
 }
 
 /* Own endpoints are neither counted nor logged, nor are their refusals. */
@@ -204,7 +246,7 @@ static void on_request(void *arg, struct client *client)
 	switch (route.kind) {
 	case ROUTE_OWN:
 		view = view_of(proxy);
-		admin_answer(&view, client, &route);
+		admin_answer(&view, &proxy->calls, client, &route);
 		break;
 	case ROUTE_GONE:
 		text = mem_printf(
@@ -276,6 +318,7 @@ static void begin_drain(struct proxy *proxy)
 		LOG_NUMBER("in_progress", proxy->tally.in_progress));
 	relay_drain(proxy->relay);
 	passes_drain(proxy->passes);
+	events_drain(proxy->calls.events);
 	clients_close_idle(proxy->clients);
 	if (limit_ms > 0)
 		delay_start(proxy->end, limit_ms * US_PER_MS);
@@ -287,6 +330,7 @@ static void stop_now(struct proxy *proxy)
 	relay_drain(proxy->relay);
 	relay_stop(proxy->relay);
 	passes_stop(proxy->passes);
+	events_drain(proxy->calls.events);
 	clients_close_idle(proxy->clients);
 	delay_start(proxy->end, LAST_WORDS_US);
 }
@@ -355,6 +399,7 @@ static bool finish_turn(struct proxy *proxy)
 	if (proxy->changed) {
 		proxy->changed = false;
 		conductor_run(proxy->conductor);
+		events_changed(proxy->calls.events);
 	}
 	again = clients_flush(proxy->clients);
 	graveyard_run(proxy->graveyard);
@@ -494,6 +539,17 @@ static void create_conductor(struct proxy *proxy)
 	proxy->conductor = conductor_create(&parts, proxy->settings);
 }
 
+static void create_admin(struct proxy *proxy)
+{
+	proxy->calls = (struct admin_calls){
+		.pause = on_pause,
+		.resume = on_resume,
+		.cancel = on_cancel,
+		.events = events_create(proxy->base, on_view, proxy),
+		.arg = proxy,
+	};
+}
+
 static bool create_back(struct proxy *proxy, char **ret_error)
 {
 	const struct settings *settings = proxy->settings;
@@ -561,6 +617,7 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 	create_front(proxy);
 	create_carriers(proxy);
 	create_conductor(proxy);
+	create_admin(proxy);
 	proxy->listeners = listeners_create(proxy->base, proxy->clients, settings, ret_error);
 	if (!proxy->listeners)
 		goto fail;
@@ -585,6 +642,7 @@ void proxy_destroy(struct proxy *proxy)
 	banner_destroy(proxy->banner);
 	listeners_destroy(proxy->listeners);
 	proxy->listeners = NULL;
+	events_destroy(proxy->calls.events);
 	conductor_destroy(proxy->conductor);
 	relay_destroy(proxy->relay);
 	passes_destroy(proxy->passes);

@@ -526,6 +526,11 @@ static const char *target_of(const struct runner *runner)
 	return runner->kind == RUNNER_EMBEDS ? "/api/embed" : "/api/generate";
 }
 
+bool loader_is_busy(const struct loader *loader)
+{
+	return loader->turn.step != STEP_NONE;
+}
+
 void loader_unload(struct loader *loader, const struct runner *runner)
 {
 	LOG(INFO, "unloading", LOG_TEXT("runner", runner->key));

@@ -68,6 +68,8 @@ void loader_destroy(struct loader *loader);
 void loader_look(struct loader *loader, const struct runner *runner);
 void loader_unload(struct loader *loader, const struct runner *runner);
 void loader_load(struct loader *loader, const struct runner *runner);
+/* An unload or a load is under way: the next must wait for its event. */
+bool loader_is_busy(const struct loader *loader);
 /* The probe told of a change: perhaps the one that is waited for. */
 void loader_residency_changed(struct loader *loader);
 

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -107,6 +108,24 @@ void relay_stop(struct relay *relay)
 				: OUTCOME_SHUTTING_DOWN,
 			NULL);
 	}
+}
+
+size_t relay_cancel(struct relay *relay, const char *id)
+{
+	struct list *node;
+	struct list *following;
+	size_t count = 0;
+
+	LIST_EACH_SAFE(&relay->jobs, node, following)
+	{
+		struct relay_job *carried = relay_job_of(CONTAINER_OF(node, struct job, link));
+
+		if (strcmp(carried->job.record.request_id, id) != 0)
+			continue;
+		relay_fail(carried, OUTCOME_CANCELLED, NULL);
+		count++;
+	}
+	return count;
 }
 
 static bool waits_for(const struct job *job, const struct runner *runner)

@@ -7,6 +7,7 @@
 #define SO_RELAY_RELAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/admission.h"
@@ -67,6 +68,9 @@ void relay_load_ended(struct relay *relay, const struct runner *runner);
  * `text` NULL: the outcome's. */
 void relay_load_failed(struct relay *relay, const struct runner *runner, enum outcome outcome,
 	int status, const char *text);
+/* An operator ends the jobs of this id, in whatever state: 410, or in the stream's own form and the
+ * cut. Returns how many. */
+size_t relay_cancel(struct relay *relay, const char *id);
 /* From now on new jobs are refused with SHUTTING_DOWN. */
 void relay_drain(struct relay *relay);
 /* drain_timeout is over: waiting jobs get 503, running ones are cut. */
