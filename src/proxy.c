@@ -103,6 +103,14 @@ static void on_record_ended(void *arg, const struct record *record)
 	stats_add(&proxy->stats, record);
 }
 
+static int64_t on_place(void *arg, const struct job *job)
+{
+	struct proxy *proxy = arg;
+	struct scheduler_view view = conductor_view(proxy->conductor);
+
+	return scheduler_place(proxy->scheduler, &view, job);
+}
+
 static int on_retry_after(void *arg)
 {
 	struct proxy *proxy = arg;
@@ -511,6 +519,7 @@ static void create_carriers(struct proxy *proxy)
 		.pool = proxy->pool,
 		.probe = proxy->probe,
 		.observers = observers,
+		.place = on_place,
 		.on_changed = on_changed,
 		.arg = proxy,
 	};

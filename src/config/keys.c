@@ -39,6 +39,14 @@ static const char *const levels[] = {
 #undef X
 		NULL};
 
+static const char *const heartbeats[] = {
+	[HEARTBEAT_UNSET] = "none",
+	[HEARTBEAT_OFF] = "off",
+	[HEARTBEAT_PROCESSING] = "processing",
+	[HEARTBEAT_BODY] = "body",
+	NULL,
+};
+
 #define FIELD(member) .name = #member, .offset = offsetof(struct settings, member)
 /* settings.h says the unit in the field's name. */
 #define TIME_FIELD(member) .name = #member, .offset = offsetof(struct settings, member##_ms)
@@ -125,6 +133,14 @@ const struct key keys[] = {
 		.help = "with turns: a model whose oldest request has waited so long is next"},
 	{FIELD(concurrency), .type = KEY_CHOICE, .fallback = "fixed", .placeholder = "RULE",
 		.choices = concurrencies, .help = "how many run; fixed is max_concurrent"},
+
+	{FIELD(heartbeat), .type = KEY_CHOICE, .fallback = "off", .placeholder = "WHAT",
+		.choices = heartbeats, .is_reloadable = true,
+		.help = "what tells a waiting client that it still waits: 102 Processing, or the "
+			"beginning of a body"},
+	{TIME_FIELD(heartbeat_interval), DURATION, .fallback = "10",
+		.help = "between two heartbeats; the shortest time-out that clients were seen with "
+			"is 20 s"},
 
 	{TIME_FIELD(header_timeout), .section = "Time limits", DURATION, .fallback = "30",
 		.help = "from a request's first byte to its complete head"},

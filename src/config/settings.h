@@ -68,6 +68,8 @@ struct settings {
 	int64_t max_turn_wait_ms;     /* 45,000; a model's oldest job waits so long for its turn */
 	enum scheduler_kind scheduler;
 	enum concurrency_kind concurrency;
+	enum heartbeat heartbeat;
+	int64_t heartbeat_interval_ms; /* 10,000 */
 
 	/* time limits, milliseconds */
 	int64_t header_timeout_ms;		/* 30,000 */

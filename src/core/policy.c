@@ -10,7 +10,7 @@ void policy_init(struct policy *policy, const struct settings *settings)
 		.job_class = CLASS_NORMAL,
 		.weight = 1,
 		.timeout_ms = settings->default_timeout_ms,
-		.heartbeat = HEARTBEAT_OFF,
+		.heartbeat = settings->heartbeat ? settings->heartbeat : HEARTBEAT_OFF,
 	};
 }
 

@@ -188,6 +188,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct relay_job *carried = arg;
 
 	carried->timer_due_us = 0;
+	relay_beat(carried);
 	relay_upstream_timeout(carried);
 }
 
@@ -217,9 +218,20 @@ static int64_t limit_of(const struct relay_job *carried)
 	return limit_ms > 0 ? carried->state_since_us + limit_ms * US_PER_MS : 0;
 }
 
+/* I4: one timer, for whatever is nearest. */
+static int64_t next_due(const struct relay_job *carried)
+{
+	int64_t limit_us = limit_of(carried);
+	bool is_beating = carried->beat_due_us && carried->job.state != JOB_STREAMING;
+
+	if (is_beating && (!limit_us || carried->beat_due_us < limit_us))
+		return carried->beat_due_us;
+	return limit_us;
+}
+
 void relay_arm(struct relay_job *carried)
 {
-	int64_t due_us = limit_of(carried);
+	int64_t due_us = next_due(carried);
 	int64_t wait_us = due_us - ticker_now_us();
 
 	/* A timer that is pending for an earlier moment looks again when it fires. */
@@ -314,6 +326,7 @@ static void enter_queue(struct relay_job *carried)
 	enum outcome refusal = admission_at_queue(&admission);
 	int64_t now_us = ticker_now_us();
 	bool is_unload = is_mere_unload(carried, seen);
+	bool has_json = seen->valid;
 
 	job->record.body_complete_us = now_us;
 	note_peek(carried, seen);
@@ -338,6 +351,7 @@ static void enter_queue(struct relay_job *carried)
 		job->policy.timeout_ms > 0 ? now_us + job->policy.timeout_ms * US_PER_MS : 0;
 	if (scheduler_is_loading(relay->parts.scheduler, job))
 		job_load_begun(job, now_us);
+	relay_begin_beats(carried, has_json);
 	relay_set_state(carried, JOB_QUEUED);
 	relay_arm(carried);
 }

@@ -43,6 +43,8 @@ struct relay_parts {
 	struct probe *probe;
 	struct passes *passes; /* takes over jobs that prove to be mere unloads */
 	struct record_events observers;
+	/* Of a waiting job, among those that wait: 1 is next. */
+	int64_t (*place)(void *arg, const struct job *job);
 	/* Something changed that the scheduler should see; the turn's tail asks it. */
 	void (*on_changed)(void *arg);
 	void *arg;

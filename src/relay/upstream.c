@@ -112,6 +112,12 @@ static void on_head(void *arg, const struct exchange_head *head)
 		!scheduler_runs_elsewhere(&carried->job))
 		residency_note_used(carried->relay->parts.residency, record->model);
 	begin_tap(carried, head);
+	if (carried->job.reply == REPLY_COMMITTED) {
+		relay_join_answer(carried);
+		if (carried->job.state == JOB_STREAMING)
+			relay_arm(carried);
+		return;
+	}
 	forward_response(&forward, head->fields, record, carried->listed);
 	reply_head(carried->client, head->status, head->reason, &forward.fields, head->framing, -1);
 	forward_finish(&forward);
@@ -133,8 +139,10 @@ static void on_data(void *arg, struct evbuffer *data)
 
 	if (!record->first_byte_us)
 		record->first_byte_us = ticker_now_us();
-	record->response_bytes += (int64_t)evbuffer_get_length(data);
 	pieces_feed(data, feed_tap, carried->tap);
+	if (relay_answered_error(carried))
+		return;
+	record->response_bytes += (int64_t)evbuffer_get_length(data);
 	reply_data(carried->client, data);
 	if (!carried->upstream_paused && !client_has_room(carried->client)) {
 		carried->upstream_paused = true;
@@ -163,6 +171,10 @@ static void on_end(void *arg, enum exchange_end end)
 	carried->exchange = NULL;
 	switch (end) {
 	case EXCHANGE_COMPLETE:
+		if (relay_answered_error(carried)) {
+			relay_tell_error(carried);
+			break;
+		}
 		scheduler_slot_freed(scheduler, &carried->job, held_us);
 		scheduler_released(scheduler, &carried->job, held_us, now_us);
 		reply_end(carried->client);
