@@ -14,6 +14,7 @@
 #include "observe/stats.h"
 #include "pause.h"
 #include "relay/relay.h"
+#include "watch.h"
 
 struct conductor {
 	struct conductor_parts parts;
@@ -73,6 +74,9 @@ static void on_load_failed(void *arg, const struct loader_failure *failure)
 		conductor->parts.scheduler, !failure->is_broken, ticker_now_us());
 
 	conductor->loading = NULL;
+	if (failure->outcome == OUTCOME_UPSTREAM_TIMEOUT)
+		watch_silence(conductor->parts.watch, runner->model, runner->key,
+			probe_is_usable(conductor->parts.probe) ? LIVENESS_LOADING : LIVENESS_DEAD);
 	relay_load_ended(conductor->parts.relay, runner);
 	if (is_final)
 		relay_load_failed(conductor->parts.relay, runner, failure->outcome, failure->status,

@@ -17,6 +17,7 @@ struct probe;
 struct relay;
 struct stats;
 struct tally;
+struct watch;
 
 /* proxy.c owns it all, it outlives the conductor. */
 struct conductor_parts {
@@ -29,6 +30,7 @@ struct conductor_parts {
 	struct relay *relay;
 	const struct tally *tally;
 	struct stats *stats;
+	struct watch *watch; /* hears of loads that take too long */
 	/* The scheduler should be asked in this turn's tail. */
 	void (*on_changed)(void *arg);
 	void *arg;

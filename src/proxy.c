@@ -37,6 +37,7 @@
 #include "observe/stats.h"
 #include "relay/pass.h"
 #include "relay/relay.h"
+#include "watch.h"
 
 enum {
 	US_PER_MS = 1000,
@@ -75,6 +76,7 @@ struct proxy {
 	struct passes *passes;
 	struct relay *relay;
 	struct conductor *conductor;
+	struct watch *watch;
 	struct admin_calls calls;
 	struct request_log *log;
 	struct stats stats;
@@ -109,6 +111,13 @@ static int64_t on_place(void *arg, const struct job *job)
 	struct scheduler_view view = conductor_view(proxy->conductor);
 
 	return scheduler_place(proxy->scheduler, &view, job);
+}
+
+static void on_silent(void *arg, const struct job *job, enum liveness liveness)
+{
+	struct proxy *proxy = arg;
+
+	watch_silence(proxy->watch, job->record.model, job->record.runner, liveness);
 }
 
 static int on_retry_after(void *arg)
@@ -407,6 +416,7 @@ static bool finish_turn(struct proxy *proxy)
 	if (proxy->changed) {
 		proxy->changed = false;
 		conductor_run(proxy->conductor);
+		watch_look(proxy->watch, conductor_is_paused(proxy->conductor));
 		events_changed(proxy->calls.events);
 	}
 	again = clients_flush(proxy->clients);
@@ -520,6 +530,7 @@ static void create_carriers(struct proxy *proxy)
 		.probe = proxy->probe,
 		.observers = observers,
 		.place = on_place,
+		.on_silent = on_silent,
 		.on_changed = on_changed,
 		.arg = proxy,
 	};
@@ -541,6 +552,7 @@ static void create_conductor(struct proxy *proxy)
 		.relay = proxy->relay,
 		.tally = &proxy->tally,
 		.stats = &proxy->stats,
+		.watch = proxy->watch,
 		.on_changed = on_changed,
 		.arg = proxy,
 	};
@@ -625,6 +637,7 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 		goto fail;
 	create_front(proxy);
 	create_carriers(proxy);
+	proxy->watch = watch_create(proxy->base, proxy->probe, &proxy->tally, settings);
 	create_conductor(proxy);
 	create_admin(proxy);
 	proxy->listeners = listeners_create(proxy->base, proxy->clients, settings, ret_error);
@@ -655,6 +668,7 @@ void proxy_destroy(struct proxy *proxy)
 	conductor_destroy(proxy->conductor);
 	relay_destroy(proxy->relay);
 	passes_destroy(proxy->passes);
+	watch_destroy(proxy->watch);
 	clients_destroy(proxy->clients);
 	access_destroy(proxy->access);
 	probe_destroy(proxy->probe);

@@ -142,6 +142,16 @@ const struct key keys[] = {
 		.help = "between two heartbeats; the shortest time-out that clients were seen with "
 			"is 20 s"},
 
+	{FIELD(on_upstream_down), .section = "Commands (by /bin/sh, once a minute at most)",
+		.type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
+		.placeholder = "COMMAND", .is_reloadable = true,
+		.help = "run when a request waits and Ollama cannot be reached: wake the box, "
+			"start the unit"},
+	{FIELD(on_runner_stuck), .type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
+		.placeholder = "COMMAND", .is_reloadable = true,
+		.help = "run when a runner neither answers nor loads in time; "
+			"SHARED_OLLAMA_MODEL tells which"},
+
 	{TIME_FIELD(header_timeout), .section = "Time limits", DURATION, .fallback = "30",
 		.help = "from a request's first byte to its complete head"},
 	{TIME_FIELD(body_timeout), DURATION, .fallback = "60",

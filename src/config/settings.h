@@ -71,6 +71,10 @@ struct settings {
 	enum heartbeat heartbeat;
 	int64_t heartbeat_interval_ms; /* 10,000 */
 
+	/* commands for /bin/sh; "": none */
+	char *on_upstream_down;
+	char *on_runner_stuck;
+
 	/* time limits, milliseconds */
 	int64_t header_timeout_ms;		/* 30,000 */
 	int64_t body_timeout_ms;		/* 60,000 between bytes */

@@ -46,6 +46,7 @@ void relay_destroy(struct relay *relay)
 		return;
 	relay_stop(relay);
 	graveyard_run(relay->parts.graveyard);
+	liveness_finish(&relay->life);
 	settings_return(relay->settings);
 	free(relay);
 }

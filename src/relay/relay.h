@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/admission.h"
+#include "core/liveness.h"
 #include "core/record.h"
 #include "core/tally.h"
 
@@ -45,6 +46,8 @@ struct relay_parts {
 	struct record_events observers;
 	/* Of a waiting job, among those that wait: 1 is next. */
 	int64_t (*place)(void *arg, const struct job *job);
+	/* Ollama said nothing to this job in the time allowed; it ends next. */
+	void (*on_silent)(void *arg, const struct job *job, enum liveness liveness);
 	/* Something changed that the scheduler should see; the turn's tail asks it. */
 	void (*on_changed)(void *arg);
 	void *arg;

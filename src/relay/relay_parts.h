@@ -21,7 +21,8 @@ struct spool;
 struct relay {
 	struct relay_parts parts;
 	struct settings *settings;
-	struct list jobs; /* struct job.link */
+	struct list jobs;	     /* struct job.link */
+	struct liveness_memory life; /* when models last answered */
 	uint64_t bodies_bytes;
 	bool draining;
 };
@@ -72,6 +73,13 @@ void relay_upstream_timeout(struct relay_job *carried);
 void relay_client_has_room(struct relay_job *carried);
 /* STREAMING: when Ollama has been silent for too long while we listen; 0: never. */
 int64_t relay_idle_limit(const struct relay_job *carried);
+
+/* silence.c */
+/* Its model answered it just now. */
+void relay_note_life(struct relay_job *carried);
+/* AWAITING or STREAMING, and nothing came for the time allowed: ends the job with what that means.
+ */
+void relay_end_silent(struct relay_job *carried);
 
 /* beats.c */
 /* The body is complete; `has_json`: it could be read. */

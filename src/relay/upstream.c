@@ -108,6 +108,7 @@ static void on_head(void *arg, const struct exchange_head *head)
 	relay_forget_body(carried);
 	relay_set_state(carried, JOB_STREAMING);
 	carried->status = head->status;
+	relay_note_life(carried);
 	if (head->status < STATUS_CLIENT_ERROR && record->model &&
 		!scheduler_runs_elsewhere(&carried->job))
 		residency_note_used(carried->relay->parts.residency, record->model);
@@ -171,6 +172,7 @@ static void on_end(void *arg, enum exchange_end end)
 	carried->exchange = NULL;
 	switch (end) {
 	case EXCHANGE_COMPLETE:
+		relay_note_life(carried);
 		if (relay_answered_error(carried)) {
 			relay_tell_error(carried);
 			break;
@@ -308,13 +310,13 @@ void relay_upstream_timeout(struct relay_job *carried)
 		break;
 	case JOB_AWAITING:
 		if (is_over(carried, settings->upstream_first_byte_timeout_ms)) {
-			relay_fail(carried, OUTCOME_UPSTREAM_TIMEOUT, NULL);
+			relay_end_silent(carried);
 			return;
 		}
 		break;
 	case JOB_STREAMING:
 		if (relay_idle_limit(carried) && relay_idle_limit(carried) <= ticker_now_us()) {
-			relay_fail(carried, OUTCOME_UPSTREAM_TIMEOUT, NULL);
+			relay_end_silent(carried);
 			return;
 		}
 		break;
