@@ -16,8 +16,7 @@
 #include "http/fields.h"
 #include "json/writer.h"
 
-enum { STATUS_OK = 200 };
-
+static const char content_type[] = "text/event-stream";
 /* What a browser waits before it comes back, in milliseconds. */
 static const char greeting[] = "retry: 2000\n\n";
 static const char comment[] = ":\n\n";
@@ -204,7 +203,7 @@ static void begin(struct events *events, struct client *client)
 	list_append(&events->all, &subscriber->link);
 	events->count++;
 	client_accept(client, &user, subscriber);
-	reply_stream_head(client, "text/event-stream", NULL);
+	reply_stream_head(client, content_type, NULL);
 	if (write_pair(events, out))
 		events->has_news = true;
 	reply_data(client, out);
@@ -212,6 +211,12 @@ static void begin(struct events *events, struct client *client)
 	if (events->count == 1)
 		events->sent_us = events->said_us = ticker_now_us();
 	arm(events);
+}
+
+static void answer_head(struct client *client)
+{
+	reply_stream_head(client, content_type, NULL);
+	reply_end(client);
 }
 
 void events_answer(struct events *events, struct client *client)
@@ -222,7 +227,7 @@ void events_answer(struct events *events, struct client *client)
 		refuse(client, OUTCOME_QUEUE_FULL,
 			"too many read these events: close a page that shows them");
 	else if (strcmp(client_head(client)->method, "HEAD") == 0)
-		reply_json(client, STATUS_OK, "", 0);
+		answer_head(client);
 	else
 		begin(events, client);
 }

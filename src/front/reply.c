@@ -114,7 +114,8 @@ void reply_head(struct client *client, int status, const char *reason, const str
 void reply_stream_head(struct client *client, const char *content_type, const char *request_id)
 {
 	struct fields fields = {0};
-	struct framing framing = {.kind = FRAMING_UNTIL_CLOSE};
+	bool is_head = strcmp(client->head.method, "HEAD") == 0;
+	struct framing framing = {.kind = is_head ? FRAMING_NONE : FRAMING_UNTIL_CLOSE};
 
 	fields_add_text(&fields, "Content-Type", content_type);
 	fields_add_text(&fields, "Cache-Control", "no-store");

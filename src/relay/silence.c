@@ -77,18 +77,19 @@ static char *words_of(const struct relay_job *carried, enum liveness liveness)
 {
 	const char *host = pool_host(carried->relay->parts.pool);
 	const char *model = carried->job.record.model ? carried->job.record.model : "the model";
+	const char *key = carried->job.state == JOB_STREAMING ? "upstream_idle_timeout"
+							      : "upstream_first_byte_timeout";
 	int64_t silent_s = (ticker_now_us() - silent_since(carried)) / US_PER_S;
 
 	switch (liveness) {
 	case LIVENESS_LOADING:
 		return mem_printf("Ollama at %s sent nothing for %lld s and has not loaded %s: see "
-				  "its log, or raise upstream_first_byte_timeout",
-			host, (long long)silent_s, model);
+				  "its log, or raise %s",
+			host, (long long)silent_s, model, key);
 	case LIVENESS_BUSY:
 		return mem_printf("Ollama at %s sent nothing for %lld s while it answered others "
-				  "of %s: lower max_concurrent, or raise "
-				  "upstream_first_byte_timeout",
-			host, (long long)silent_s, model);
+				  "of %s: lower max_concurrent, or raise %s",
+			host, (long long)silent_s, model, key);
 	case LIVENESS_STUCK:
 		return mem_printf("Ollama at %s sent nothing for %lld s although %s is loaded: its "
 				  "runner is stuck, unload it or restart Ollama",

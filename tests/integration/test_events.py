@@ -94,7 +94,15 @@ def test_subscribers_are_bounded_and_leave_no_trace(proxy, wire):
     streams[0].wire.close()
     server.wait_for(lambda stats: wire(server.url).ask("HEAD", EVENTS).status == 200)
     assert Stream(wire, server.url).head.status == 200
-    assert wire(server.url).ask("POST", EVENTS).get("Allow") == "GET, HEAD"
+
+
+@pytest.mark.sim(config=QUICK)
+def test_a_head_is_answered_without_a_stream(proxy, wire):
+    connection = wire(proxy().url)
+    assert connection.ask("POST", EVENTS).get("Allow") == "GET, HEAD"
+    head = connection.ask("HEAD", EVENTS)
+    assert (head.status, head.get("Content-Type"), head.get("Transfer-Encoding")) == (200, "text/event-stream", None)
+    assert connection.ask("GET", "/api/v1/health").status == 200
 
 
 @pytest.mark.sim(config=QUICK)

@@ -54,8 +54,9 @@ def test_off_means_silence(proxy, wire):
     assert waiting.read_answer().status == 200
 
 
-def test_102_tells_the_place(held, wire):
-    server = held("processing")
+@pytest.mark.parametrize("scheduler", ["fifo", "turns"])
+def test_102_tells_the_place(held, wire, scheduler):
+    server = held("processing", "--scheduler", scheduler)
     first, second = wire(server.url), wire(server.url)
     first.send(chat(stream=False))
     server.wait_for(lambda stats: stats["queued"] == 1)

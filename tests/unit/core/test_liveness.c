@@ -9,7 +9,9 @@
 
 #include <stdio.h>
 
-enum { S = 1000 * 1000, NOW = 1000 * S, SINCE = NOW - 600 * S };
+#define S INT64_C(1000000)
+#define NOW (1000 * S)
+#define SINCE (NOW - 600 * S)
 
 /* A model that is up and answers nobody. */
 static struct liveness_signs silent(void)
@@ -89,7 +91,7 @@ static void test_of_many_models_the_longest_silent_one_is_forgotten(void **state
 
 	for (int i = 0; i < LIVENESS_MODELS; i++) {
 		snprintf(name, sizeof(name), "m%d", i);
-		liveness_note(&memory, name, (i + 1) * (int64_t)S);
+		liveness_note(&memory, name, (i + 1) * S);
 	}
 	liveness_note(&memory, "m0", 100 * S);
 	liveness_note(&memory, "new", 101 * S);
