@@ -125,7 +125,7 @@ const struct key keys[] = {
 		.help = "inference requests whose body is still arriving"},
 	{TIME_FIELD(default_timeout), DURATION, .fallback = "60",
 		.help = "the longest wait in the queue; the run is not bounded by it"},
-	{FIELD(scheduler), .type = KEY_CHOICE, .fallback = "fifo", .placeholder = "RULE",
+	{FIELD(scheduler), .type = KEY_CHOICE, .fallback = "turns", .placeholder = "RULE",
 		.choices = schedulers,
 		.help = "who is next; fifo is the order of arrival, turns serves a loaded model "
 			"until it runs dry"},
