@@ -15,8 +15,10 @@
 #include "core/residency.h"
 #include "core/tally.h"
 #include "observe/stats.h"
+#include "pause.h"
 #include "relay/pass.h"
 #include "relay/relay.h"
+#include "watch.h"
 
 struct conductor {
 	struct conductor_parts parts;
@@ -26,6 +28,7 @@ struct conductor {
 	const struct runner *looking;
 	const struct runner *unloading;
 	const struct runner *loading;
+	struct pause pause;
 };
 
 static void mark_changed(struct conductor *conductor)
@@ -77,6 +80,10 @@ static void on_unloaded(void *arg)
 	struct conductor *conductor = arg;
 
 	conductor->unloading = NULL;
+	if (pause_unloaded(&conductor->pause)) {
+		mark_changed(conductor);
+		return;
+	}
 	scheduler_unloaded(conductor->parts.scheduler, ticker_now_us());
 	mark_changed(conductor);
 }
@@ -101,6 +108,9 @@ static void on_load_failed(void *arg, const struct loader_failure *failure)
 		conductor->parts.scheduler, !failure->is_broken, ticker_now_us());
 
 	conductor->loading = NULL;
+	if (failure->outcome == OUTCOME_UPSTREAM_TIMEOUT)
+		watch_silence(conductor->parts.watch, runner->model, runner->key,
+			probe_is_usable(conductor->parts.probe) ? LIVENESS_LOADING : LIVENESS_DEAD);
 	relay_load_ended(conductor->parts.relay, runner);
 	if (is_final && was_preload)
 		LOG(WARN, "cannot preload: the load failed", LOG_TEXT("model", runner->key));
@@ -142,6 +152,7 @@ void conductor_destroy(struct conductor *conductor)
 		return;
 	loader_destroy(conductor->loader);
 	event_free(conductor->wake);
+	pause_finish(&conductor->pause);
 	settings_return(conductor->settings);
 	free(conductor);
 }
@@ -152,12 +163,34 @@ void conductor_probe_changed(struct conductor *conductor)
 	mark_changed(conductor);
 }
 
+void conductor_pause(struct conductor *conductor, bool unload)
+{
+	pause_begin(&conductor->pause, unload);
+	mark_changed(conductor);
+}
+
+void conductor_resume(struct conductor *conductor)
+{
+	pause_end(&conductor->pause);
+	mark_changed(conductor);
+}
+
+bool conductor_is_paused(const struct conductor *conductor)
+{
+	return conductor->pause.is_on;
+}
+
+bool conductor_is_unloading(const struct conductor *conductor)
+{
+	return pause_is_unloading(&conductor->pause);
+}
+
 struct scheduler_view conductor_view(const struct conductor *conductor)
 {
 	return (struct scheduler_view){
 		.now_us = ticker_now_us(),
 		.upstream_usable = probe_is_usable(conductor->parts.probe),
-		.paused = false,
+		.paused = pause_holds(&conductor->pause),
 		.residency = conductor->parts.residency,
 		.ring = conductor->parts.ring,
 		.settings = conductor->settings,
@@ -231,6 +264,19 @@ static void touch(struct conductor *conductor)
 		loader_touch(conductor->loader, runner, keep_alive);
 }
 
+/* Of a paused proxy, one after the other. */
+static void unload_next(struct conductor *conductor)
+{
+	const struct conductor_parts *parts = &conductor->parts;
+	struct runner runner = {.kind = RUNNER_GENERATES};
+
+	/* One whose unload cannot begin is over at once. */
+	while (parts->tally->in_progress == 0 && probe_is_usable(parts->probe) &&
+		!loader_is_busy(conductor->loader) &&
+		pause_next(&conductor->pause, parts->residency, &runner))
+		loader_unload(conductor->loader, &runner, runner.model);
+}
+
 void conductor_run(struct conductor *conductor)
 {
 	struct scheduler_answer answer;
@@ -242,6 +288,7 @@ void conductor_run(struct conductor *conductor)
 		if (answer.look_again_us)
 			look_again(conductor, answer.look_again_us - view.now_us);
 	} while (carry_out(conductor, &answer));
+	unload_next(conductor);
 	touch(conductor);
 	passes_look_again(conductor->parts.passes);
 	probe_set_busy(conductor->parts.probe,

@@ -282,6 +282,11 @@ void loader_look(struct loader *loader, const struct runner *runner)
 	look_begin(&loader->look, runner);
 }
 
+bool loader_is_busy(const struct loader *loader)
+{
+	return loader->turn.step != STEP_NONE;
+}
+
 void loader_unload(struct loader *loader, const struct runner *runner, const char *listed_as)
 {
 	LOG(INFO, "unloading", LOG_TEXT("runner", runner->key));

@@ -84,6 +84,8 @@ void loader_touch(struct loader *loader, const struct runner *runner, const char
 /* While a load is pending: unloads another runner that Ollama does not let go by itself (its issue
  * 17408). Nothing happens if another freeing is under way. */
 void loader_free(struct loader *loader, const struct runner *runner);
+/* An unload or a load is under way: the next must wait for its event. */
+bool loader_is_busy(const struct loader *loader);
 /* The probe told of a change: perhaps the one that is waited for. */
 void loader_residency_changed(struct loader *loader);
 

@@ -149,9 +149,22 @@ const struct key keys[] = {
 	{FIELD(heartbeat), RULE_CHOICE(rules_heartbeats), .fallback = "off",
 		.help = "what tells a waiting client that it still waits: 102 Processing, or the "
 			"beginning of a body"},
+	{TIME_FIELD(heartbeat_interval), DURATION, .fallback = "10",
+		.help = "between two heartbeats; the shortest time-out that clients were seen with "
+			"is 20 s"},
 	{FIELD(image_pixels_max), COUNT, .fallback = "0", .minimum = 1,
 		.maximum = SETTINGS_PIXELS_MAX, .zero_is_no_limit = true,
 		.help = "the largest image of a request; larger ones are answered 413"},
+
+	{FIELD(on_upstream_down), .section = "Commands (by /bin/sh, once a minute at most)",
+		.type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
+		.placeholder = "COMMAND", .is_reloadable = true,
+		.help = "run when a request waits and Ollama cannot be reached: wake the box, "
+			"start the unit"},
+	{FIELD(on_runner_stuck), .type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
+		.placeholder = "COMMAND", .is_reloadable = true,
+		.help = "run when a runner neither answers nor loads in time; "
+			"SHARED_OLLAMA_MODEL tells which"},
 
 	{TIME_FIELD(header_timeout), .section = "Time limits", DURATION, .fallback = "30",
 		.help = "from a request's first byte to its complete head"},

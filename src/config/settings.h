@@ -69,7 +69,8 @@ struct settings {
 	enum runner_options runner_options;
 	char **model_alias; /* "name=target", each name once; may be empty */
 	enum heartbeat heartbeat;
-	int64_t image_pixels_max; /* 0: no limit */
+	int64_t heartbeat_interval_ms; /* 10,000 */
+	int64_t image_pixels_max;      /* 0: no limit */
 
 	/* queue */
 	int64_t max_concurrent;	      /* 3 */
@@ -80,6 +81,10 @@ struct settings {
 	int64_t max_turn_wait_ms;     /* 45,000; a model's oldest job waits so long for its turn */
 	enum scheduler_kind scheduler;
 	enum concurrency_kind concurrency;
+
+	/* commands for /bin/sh; "": none */
+	char *on_upstream_down;
+	char *on_runner_stuck;
 
 	/* time limits, milliseconds */
 	int64_t header_timeout_ms;		/* 30,000 */

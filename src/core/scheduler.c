@@ -188,6 +188,8 @@ bool scheduler_means(
 {
 	char canonical[MODEL_BYTES];
 
+	if (!runner)
+		return false;
 	residency_canonical(model, canonical, sizeof(canonical));
 	return strcmp(runners_name(turns_runners(scheduler->turns), canonical), runner->model) == 0;
 }
@@ -299,6 +301,27 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 const struct shares *scheduler_shares(const struct scheduler *scheduler)
 {
 	return &scheduler->shares;
+}
+
+int64_t scheduler_place(
+	struct scheduler *scheduler, const struct scheduler_view *view, const struct job *job)
+{
+	char unused[SCHEDULER_REASON_BYTES];
+	struct scheduler_report report;
+	int64_t place = 0;
+
+	scheduler_report(scheduler, view, &report);
+	for (size_t i = 0; i < ring_count(view->ring); i++) {
+		const struct job *other = ring_at(view->ring, i);
+
+		if (other->state != JOB_QUEUED)
+			continue;
+		place = report.has_turns ? turns_explain(scheduler->turns, view, other, unused)
+					 : place + 1;
+		if (other == job)
+			break;
+	}
+	return place;
 }
 
 const struct runners *scheduler_runners(const struct scheduler *scheduler)

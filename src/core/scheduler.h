@@ -137,6 +137,9 @@ void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *
  * scheduler_report(). */
 int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
+/* That place alone. O(waiting jobs). */
+int64_t scheduler_place(
+	struct scheduler *scheduler, const struct scheduler_view *view, const struct job *job);
 /* All keys, empty without turns. */
 const struct runners *scheduler_runners(const struct scheduler *scheduler);
 /* All projects that have jobs, and many that had: slots used, loads caused (core/share.h). */

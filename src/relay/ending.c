@@ -184,6 +184,9 @@ void relay_fail_status(
 			client_release(client);
 			break;
 		case REPLY_COMMITTED:
+			relay_cut_committed(carried, words);
+			client_release(client);
+			break;
 		case REPLY_HEAD:
 			last_words_cut(client, carried->tap, carried->format,
 				carried->job.record.family, words);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -45,6 +46,7 @@ void relay_destroy(struct relay *relay)
 		return;
 	relay_stop(relay);
 	graveyard_run(relay->parts.graveyard);
+	liveness_finish(&relay->life);
 	settings_return(relay->settings);
 	free(relay);
 }
@@ -109,6 +111,24 @@ void relay_stop(struct relay *relay)
 	}
 }
 
+size_t relay_cancel(struct relay *relay, const char *id)
+{
+	struct list *node;
+	struct list *following;
+	size_t count = 0;
+
+	LIST_EACH_SAFE(&relay->jobs, node, following)
+	{
+		struct relay_job *carried = relay_job_of(CONTAINER_OF(node, struct job, link));
+
+		if (strcmp(carried->job.record.request_id, id) != 0)
+			continue;
+		relay_fail(carried, OUTCOME_CANCELLED, NULL);
+		count++;
+	}
+	return count;
+}
+
 static bool waits_for(const struct job *job, const struct runner *runner)
 {
 	return job->state == JOB_QUEUED && job->runner == runner;
@@ -169,6 +189,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct relay_job *carried = arg;
 
 	carried->timer_due_us = 0;
+	relay_beat(carried);
 	relay_upstream_timeout(carried);
 }
 
@@ -198,9 +219,20 @@ static int64_t limit_of(const struct relay_job *carried)
 	return limit_ms > 0 ? carried->state_since_us + limit_ms * US_PER_MS : 0;
 }
 
+/* I4: one timer, for whatever is nearest. */
+static int64_t next_due(const struct relay_job *carried)
+{
+	int64_t limit_us = limit_of(carried);
+	bool is_beating = carried->beat_due_us && carried->job.state != JOB_STREAMING;
+
+	if (is_beating && (!limit_us || carried->beat_due_us < limit_us))
+		return carried->beat_due_us;
+	return limit_us;
+}
+
 void relay_arm(struct relay_job *carried)
 {
-	int64_t due_us = limit_of(carried);
+	int64_t due_us = next_due(carried);
 	int64_t wait_us = due_us - ticker_now_us();
 
 	/* A timer that is pending for an earlier moment looks again when it fires. */
@@ -296,6 +328,7 @@ static void enter_queue(struct relay_job *carried)
 	const struct job_group *of_project, *of_model;
 	int64_t now_us = ticker_now_us();
 	bool is_unload = is_mere_unload(carried, seen);
+	bool has_json = seen->valid;
 
 	job->record.body_complete_us = now_us;
 	note_peek(carried, seen);
@@ -323,6 +356,7 @@ static void enter_queue(struct relay_job *carried)
 		job->policy.timeout_ms > 0 ? now_us + job->policy.timeout_ms * US_PER_MS : 0;
 	if (scheduler_is_loading(relay->parts.scheduler, job))
 		job_load_begun(job, now_us);
+	relay_begin_beats(carried, has_json);
 	relay_set_state(carried, JOB_QUEUED);
 	relay_arm(carried);
 }

@@ -1,11 +1,13 @@
 /*
- * The inside of relay, seen only by its three files: relay.c (client's side: READING to QUEUED),
- * upstream.c (Ollama's side: CONNECTING to STREAMING) and ending.c (every way to DONE).
+ * The inside of relay, seen only by its files: relay.c (client's side: READING to QUEUED),
+ * upstream.c (Ollama's side: CONNECTING to STREAMING), beats.c (what is said meanwhile) and
+ * ending.c (every way to DONE).
  */
 #ifndef SO_RELAY_RELAY_PARTS_H
 #define SO_RELAY_RELAY_PARTS_H
 
 #include "core/admission.h"
+#include "core/beat.h"
 #include "core/job.h"
 #include "core/route.h"
 #include "relay/relay.h"
@@ -22,7 +24,8 @@ struct spool;
 struct relay {
 	struct relay_parts parts;
 	struct settings *settings;
-	struct list jobs; /* struct job.link */
+	struct list jobs;	     /* struct job.link */
+	struct liveness_memory life; /* when models last answered */
 	uint64_t bodies_bytes;
 	bool draining;
 };
@@ -59,6 +62,8 @@ struct relay_job {
 	enum tap_format format;
 	bool upstream_paused;
 
+	enum beat beat;
+	int64_t beat_due_us; /* the next heartbeat; 0: none */
 	struct event *timer;
 	int64_t timer_due_us; /* 0: not pending */
 	int64_t state_since_us;
@@ -82,6 +87,28 @@ void relay_upstream_timeout(struct relay_job *carried);
 void relay_client_has_room(struct relay_job *carried);
 /* STREAMING: when Ollama has been silent for too long while we listen; 0: never. */
 int64_t relay_idle_limit(const struct relay_job *carried);
+
+/* silence.c */
+/* Its model answered it just now. */
+void relay_note_life(struct relay_job *carried);
+/* AWAITING or STREAMING, and nothing came for the time allowed: ends the job with what that means.
+ */
+void relay_end_silent(struct relay_job *carried);
+
+/* beats.c */
+/* The body is complete; `has_json`: it could be read. */
+void relay_begin_beats(struct relay_job *carried, bool has_json);
+/* The timer fired: a heartbeat, if one is due. */
+void relay_beat(struct relay_job *carried);
+/* REPLY_COMMITTED, and Ollama's head came: only its body follows, or an error is held back, or what
+ * does not fit ends the job: it must not be used afterwards but to look at its state. */
+void relay_join_answer(struct relay_job *carried);
+/* Ollama's answer is an error that the committed status cannot tell: it is not passed on. */
+bool relay_answered_error(const struct relay_job *carried);
+/* It is whole: ends the job, the client is told in the stream's form. */
+void relay_tell_error(struct relay_job *carried);
+/* The last words of a committed reply of which no byte is Ollama's. */
+void relay_cut_committed(struct relay_job *carried, const char *text);
 
 /* ending.c */
 /*

@@ -109,10 +109,17 @@ static void on_head(void *arg, const struct exchange_head *head)
 	relay_forget_body(carried);
 	relay_set_state(carried, JOB_STREAMING);
 	carried->status = head->status;
+	relay_note_life(carried);
 	if (head->status < STATUS_CLIENT_ERROR && record->model &&
 		!scheduler_runs_elsewhere(&carried->job))
 		residency_note_used(carried->relay->parts.residency, record->model);
 	begin_tap(carried, head);
+	if (carried->job.reply == REPLY_COMMITTED) {
+		relay_join_answer(carried);
+		if (carried->job.state == JOB_STREAMING)
+			relay_arm(carried);
+		return;
+	}
 	forward_response(&forward, head->fields, record, carried->listed);
 	reply_head(carried->client, head->status, head->reason, &forward.fields, head->framing, -1);
 	forward_finish(&forward);
@@ -134,8 +141,10 @@ static void on_data(void *arg, struct evbuffer *data)
 
 	if (!record->first_byte_us)
 		record->first_byte_us = ticker_now_us();
-	record->response_bytes += (int64_t)evbuffer_get_length(data);
 	pieces_feed(data, feed_tap, carried->tap);
+	if (relay_answered_error(carried))
+		return;
+	record->response_bytes += (int64_t)evbuffer_get_length(data);
 	reply_data(carried->client, data);
 	if (!carried->upstream_paused && !client_has_room(carried->client)) {
 		carried->upstream_paused = true;
@@ -175,6 +184,11 @@ static void on_end(void *arg, enum exchange_end end)
 	relay_body_note_context(carried);
 	switch (end) {
 	case EXCHANGE_COMPLETE:
+		relay_note_life(carried);
+		if (relay_answered_error(carried)) {
+			relay_tell_error(carried);
+			break;
+		}
 		scheduler_slot_freed(scheduler, &carried->job, held_us);
 		scheduler_released(scheduler, &carried->job, held_us, now_us);
 		if (carried->job.unloads)
@@ -313,13 +327,13 @@ void relay_upstream_timeout(struct relay_job *carried)
 		break;
 	case JOB_AWAITING:
 		if (is_over(carried, settings->upstream_first_byte_timeout_ms)) {
-			relay_fail(carried, OUTCOME_UPSTREAM_TIMEOUT, NULL);
+			relay_end_silent(carried);
 			return;
 		}
 		break;
 	case JOB_STREAMING:
 		if (relay_idle_limit(carried) && relay_idle_limit(carried) <= ticker_now_us()) {
-			relay_fail(carried, OUTCOME_UPSTREAM_TIMEOUT, NULL);
+			relay_end_silent(carried);
 			return;
 		}
 		break;

@@ -59,6 +59,71 @@ void reply_not_found(struct client *client)
 	answered_status = 404;
 }
 
+/* Control and the stream of events are tested with the whole program; here nobody gets so far. */
+static const struct admin_calls calls;
+
+int64_t reply_error(struct client *client, const struct reply_error *error)
+{
+	return 0;
+}
+
+void reply_cut(struct client *client, const char *last_words)
+{
+}
+
+void reply_data(struct client *client, struct evbuffer *data)
+{
+}
+
+void reply_end(struct client *client)
+{
+}
+
+void reply_stream_head(struct client *client, const char *content_type, const char *request_id)
+{
+}
+
+const struct api_key *client_key(const struct client *client)
+{
+	return NULL;
+}
+
+const char *client_ip(const struct client *client)
+{
+	return "192.0.2.1";
+}
+
+bool client_is_loopback(const struct client *client)
+{
+	return false;
+}
+
+bool client_came_by_admin(const struct client *client)
+{
+	return false;
+}
+
+void client_accept(struct client *client, const struct client_user *user, void *arg)
+{
+}
+
+void client_release(struct client *client)
+{
+}
+
+void client_abort(struct client *client)
+{
+}
+
+void client_send_continue(struct client *client)
+{
+}
+
+size_t client_unsent_bytes(const struct client *client)
+{
+	return 0;
+}
+
 struct fixture {
 	struct settings settings;
 	struct tally jobs;
@@ -431,7 +496,7 @@ static void answer(
 
 	assert_int_equal(route.kind, ROUTE_OWN);
 	request.target = (char *)target;
-	admin_answer(&fixture->view, NULL, &route);
+	admin_answer(&fixture->view, &calls, NULL, &route);
 }
 
 static void test_each_endpoint_is_answered(void **state)
