@@ -213,23 +213,29 @@ class Plain(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_an_answer_of_another_form_is_not_mixed_in(proxy, wire):
+@pytest.fixture
+def plain():
+    """Its URL."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Plain) as upstream:
-        threading.Thread(target=upstream.serve_forever).start()
-        url = f"http://127.0.0.1:{upstream.server_address[1]}"
-        server = proxy("--heartbeat", "body", "--heartbeat-interval", "0.05", upstream=url)
-        server.change("POST", PAUSE)
-        waiting = wire(server.url)
-        waiting.send(request("POST", "/v1/chat/completions", chat_body()))
-        assert waiting.read_head().status == 200
-        waiting.read_chunk()
-        server.change("POST", RESUME)
-        rest = waiting.expect_cut()
-        server.finish()
+        upstream.daemon_threads = True
+        threading.Thread(target=upstream.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{upstream.server_address[1]}"
         upstream.shutdown()
+
+
+def test_an_answer_of_another_form_is_not_mixed_in(plain, proxy, wire):
+    # with turns it would be asked to load a model that it never lists
+    server = proxy("--heartbeat", "body", "--heartbeat-interval", "0.05", "--scheduler", "fifo", upstream=plain)
+    server.change("POST", PAUSE)
+    waiting = wire(server.url)
+    waiting.send(request("POST", "/v1/chat/completions", chat_body()))
+    assert waiting.read_head().status == 200
+    waiting.read_chunk()
+    server.change("POST", RESUME)
+    rest = waiting.expect_cut()
     assert b"well" not in rest and b"another form" in rest and b"data: {" in rest
     assert not rest.endswith(b"0\r\n\r\n")
-    assert server.log_lines()[0]["error_type"] == "upstream_malformed"
+    assert server.wait_log(1)[0]["error_type"] == "upstream_malformed"
 
 
 def test_a_cancel_is_told_in_the_streams_form(held, wire):
