@@ -176,6 +176,7 @@ static bool let_in(struct proxy *proxy, struct client *client, const struct rout
 		.ip = client_ip(client),
 		.is_loopback = client_is_loopback(client),
 		.came_by_admin = client_came_by_admin(client),
+		.listen = client_listen(client),
 	};
 	struct access_verdict verdict =
 		access_check(proxy->access, client_head_to_check(client), &peer, route);

@@ -10,6 +10,8 @@
 
 /* A JSON number that comes to less than a nanosecond, and not below zero. */
 bool duration_number_is_zero(const char *number);
+/* Go would take it. */
+bool duration_text_is_valid(const char *text);
 /* A valid duration that comes to less than a nanosecond, and not below zero. */
 bool duration_text_is_zero(const char *text);
 

@@ -6,6 +6,7 @@
 #define SO_RELAY_PASS_PARTS_H
 
 #include "base/list.h"
+#include "core/permission.h"
 #include "core/record.h"
 #include "core/route.h"
 #include "relay/pass.h"
@@ -38,7 +39,7 @@ struct pass {
 	struct list link;
 	struct passes *passes;
 	struct settings *settings;
-	const struct api_key *key; /* of these settings; NULL: none was shown */
+	struct permission permission; /* these settings and what of them limits it */
 	struct record record;
 	struct route route;
 	struct client *client; /* NULL: the link is cut */

@@ -272,10 +272,10 @@ static void become_pass(struct relay_job *carried)
 static bool pass_model(struct relay_job *carried, bool is_valid)
 {
 	const char *model = is_valid ? carried->job.record.model : NULL;
+	struct permission permission = {carried->settings, carried->key, carried->listener};
 	char *text;
 
-	if (!permission_limits_models(carried->settings, carried->key) ||
-		permission_model(carried->settings, carried->key, model))
+	if (!permission_limits_models(&permission) || permission_model(&permission, model))
 		return true;
 	text = model ? mem_printf("the model %s is not permitted here (allow_models)", model)
 		     : mem_strdup("no model could be read in the body, and models are limited here "
@@ -412,6 +412,18 @@ static const struct client_user user = {
 	.on_sent = on_sent,
 };
 
+/* What holds for it by what its head tells. */
+static void settle_policy(struct relay_job *carried)
+{
+	struct job *job = &carried->job;
+	struct policy_request request =
+		forward_policy_request(carried->client, &carried->route, &job->record);
+
+	policy_init(&job->policy, carried->settings);
+	policy_add_request(&job->policy, carried->settings, &request);
+	job->record.priority = mem_strdup(job_class_name(job->policy.job_class));
+}
+
 /* A new job in READING that has the client. */
 static struct relay_job *begin(
 	struct relay *relay, struct client *client, const struct route *route)
@@ -421,12 +433,13 @@ static struct relay_job *begin(
 	carried->relay = relay;
 	carried->settings = settings_take(relay->settings);
 	carried->key = client_key(client);
+	carried->listener = match_listener(&carried->settings->rules, client_listen(client));
 	carried->route = *route;
 	carried->client = client;
 	job_init(&carried->job, relay->parts.tally);
-	policy_init(&carried->job.policy, carried->settings);
 	list_append(&relay->jobs, &carried->job.link);
-	forward_fill_record(&carried->job.record, client, route);
+	forward_fill_record(&carried->job.record, client, route, carried->settings);
+	settle_policy(carried);
 	carried->has_body = client_head(client)->framing.kind != FRAMING_NONE;
 	carried->spool = spool_create(
 		(size_t)carried->settings->body_memory, carried->settings->spool_directory);

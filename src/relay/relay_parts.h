@@ -28,8 +28,9 @@ struct relay {
 struct relay_job {
 	struct job job;
 	struct relay *relay;
-	struct settings *settings; /* those that it came under */
-	const struct api_key *key; /* of these settings; NULL: none was shown */
+	struct settings *settings;	      /* those that it came under */
+	const struct api_key *key;	      /* of these settings; NULL: none was shown */
+	const struct listener_rule *listener; /* of these settings; NULL: none */
 	struct route route;
 	struct client *client; /* NULL: the link is cut */
 

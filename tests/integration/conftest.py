@@ -73,6 +73,18 @@ def keyed(tmp_path, proxy):
     return make
 
 
+@pytest.fixture
+def ruled(tmp_path, proxy):
+    """ruled('projects = ( … );', *flags): a proxy with this configuration file (docs/configuration.md)."""
+
+    def make(text, *flags):
+        file = tmp_path / "shared-ollama.conf"
+        file.write_text(text)
+        return proxy("--config", file, *flags)
+
+    return make
+
+
 def end(program):
     try:
         program.finish()
