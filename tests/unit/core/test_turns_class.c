@@ -115,7 +115,7 @@ static void test_age_promotes_a_class_for_each_max_turn_wait(void **state)
 	now_us += AGE_S * S;
 	assert_ptr_equal(next().job, batch);
 	/* nothing is above interactive */
-	now_us += 10 * AGE_S * S;
+	now_us += S * AGE_S * 10;
 	assert_ptr_equal(next().job, batch);
 }
 
