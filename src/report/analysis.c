@@ -14,6 +14,8 @@ static const char PAIR_SEPARATOR = '\x1f';
 #define US_PER_MS 1e3
 /* Timestamps have milliseconds, and a slot is free a little before its answer was read. */
 #define BLUR_US 5e3
+/* The end of the year 9999. */
+#define LAST_US 253402300799e6
 
 struct analysis *analysis_create(const struct analysis_filter *filter)
 {
@@ -69,6 +71,7 @@ static void scale(struct line *line, double factor, int64_t *origin_us)
 	double *times[] = {&line->latency_ms, &line->load_ms, &line->queue_wait_ms,
 		&line->load_wait_ms, &line->ttft_ms, &line->prompt_ms, &line->generation_ms,
 		&line->upstream_wait_ms};
+	double ended_us;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(times); i++)
 		*times[i] *= factor;
@@ -76,7 +79,8 @@ static void scale(struct line *line, double factor, int64_t *origin_us)
 		return;
 	if (*origin_us < 0)
 		*origin_us = line->ended_us;
-	line->ended_us = *origin_us + (int64_t)((double)(line->ended_us - *origin_us) * factor);
+	ended_us = (double)*origin_us + (double)(line->ended_us - *origin_us) * factor;
+	line->ended_us = ended_us >= 0 && ended_us <= LAST_US ? (int64_t)ended_us : -1;
 }
 
 static void add_moment(

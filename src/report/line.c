@@ -6,12 +6,10 @@
 
 #include "base/memory.h"
 #include "report/moment.h"
-#include "json/scan.h"
-#include "json/utf8.h"
 #include "json/walk.h"
 
 enum {
-	/* Numbers of more digits than this are none of ours: the slow way has a look at them. */
+	/* Longer numbers are none of ours. */
 	NUMBER_BYTES_MOST = 40,
 	/* Digits that a 64-bit integer surely holds and a double tells exactly. */
 	EXACT_DIGITS_MOST = 15,
@@ -19,7 +17,7 @@ enum {
 
 struct line_reader {
 	size_t used;
-	char arena[LINE_BYTES_MOST]; /* the strings of the slow way */
+	char arena[LINE_BYTES_MOST]; /* the strings of the latest line */
 };
 
 enum field_kind { FIELD_SKIPPED, FIELD_TEXT, FIELD_NUMBER, FIELD_TRUTH, FIELD_MOMENT };
@@ -123,7 +121,10 @@ static const struct field *find(const char *key, size_t length, size_t *next)
 	return NULL;
 }
 
-/* What a JSON number says; NAN where it makes no sense in a log: negative or without end. */
+/* More makes no sense in a log: 31 years in milliseconds, a terabyte, a million megapixels. */
+#define NUMBER_MOST 1e12
+
+/* What a JSON number says; NAN where it makes no sense: negative or too large. */
 static double number_of(const char *text, size_t length)
 {
 	static const double powers[] = {
@@ -142,17 +143,19 @@ static double number_of(const char *text, size_t length)
 		else
 			break;
 	}
-	if (at == length)
-		return (double)digits / powers[decimals];
-	if (length > NUMBER_BYTES_MOST)
+	if (at == length) {
+		value = (double)digits / powers[decimals];
+	} else if (length <= NUMBER_BYTES_MOST) {
+		memcpy(copy, text, length);
+		copy[length] = '\0';
+		value = strtod(copy, NULL);
+	} else {
 		return NAN;
-	memcpy(copy, text, length);
-	copy[length] = '\0';
-	value = strtod(copy, NULL);
-	return isfinite(value) && value >= 0 ? value : NAN;
+	}
+	return value >= 0 && value <= NUMBER_MOST ? value : NAN;
 }
 
-/* Both ways come here with the same scalars; a key that comes twice counts as its last. */
+/* A key that comes twice counts as its last. */
 static void set(struct line *line, const struct field *field, enum walk_kind kind, const char *text,
 	size_t length)
 {
@@ -186,7 +189,8 @@ static bool is_log_line(const struct line *line)
 	return line->operation.at != NULL;
 }
 
-struct slow {
+/* One line on its way. */
+struct reading {
 	struct line_reader *reader;
 	struct line *line;
 	size_t next;
@@ -195,13 +199,13 @@ struct slow {
 static void on_scalar(
 	void *arg, const char *path, enum walk_kind kind, const char *text, size_t length)
 {
-	struct slow *slow = arg;
-	const struct field *field = find(path, strlen(path), &slow->next);
+	struct reading *reading = arg;
+	const struct field *field = find(path, strlen(path), &reading->next);
 
 	if (!field)
 		return;
 	if (kind == WALK_STRING && field->kind == FIELD_TEXT) {
-		struct line_reader *reader = slow->reader;
+		struct line_reader *reader = reading->reader;
 
 		/* Decoded strings are never longer than their text, nor all of them than the line,
 		 * but a line that is too long was refused: so it fits. */
@@ -211,131 +215,15 @@ static void on_scalar(
 		text = reader->arena + reader->used;
 		reader->used += length;
 	}
-	set(slow->line, field, kind, text, length);
-}
-
-bool line_read_slow(
-	struct line_reader *reader, const char *json, size_t length, struct line *ret_line)
-{
-	struct slow slow = {.reader = reader, .line = ret_line};
-
-	clear(ret_line);
-	reader->used = 0;
-	return length <= LINE_BYTES_MOST && walk_object(json, length, on_scalar, &slow) &&
-	       is_log_line(ret_line);
-}
-
-/* The end of a string's content that needs no decoding; NULL: it does, or it is broken. */
-static const char *plain_string(const char *at, const char *end)
-{
-	const char *quote = scan_string(at, end);
-	size_t length = (size_t)(quote - at);
-
-	if (quote == end || *quote != '"')
-		return NULL;
-	return utf8_valid_length(at, length) == length ? quote : NULL;
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/* The end of a number of the simple form (no sign, no exponent); NULL: not of it. */
-static const char *plain_number(const char *at, const char *end)
-{
-	const char *begin = at;
-
-	while (at < end && is_digit(*at))
-		at++;
-	if (at == begin || (*begin == '0' && at - begin > 1))
-		return NULL;
-	if (at < end && *at == '.') {
-		begin = ++at;
-		while (at < end && is_digit(*at))
-			at++;
-		if (at == begin)
-			return NULL;
-	}
-	return at;
-}
-
-static const char *word(const char *at, const char *end, const char *expected, size_t length)
-{
-	return (size_t)(end - at) >= length && memcmp(at, expected, length) == 0 ? at + length
-										 : NULL;
-}
-
-/* The end of a value at `at`, and what it is; NULL: not of the simple form. */
-static const char *plain_value(const char *at, const char *end, enum walk_kind *ret_kind)
-{
-	if (at == end)
-		return NULL;
-	switch (*at) {
-	case '"':
-		*ret_kind = WALK_STRING;
-		return plain_string(at + 1, end);
-	case 'n':
-		*ret_kind = WALK_NULL;
-		return word(at, end, "null", strlen("null"));
-	case 't':
-		*ret_kind = WALK_BOOL;
-		return word(at, end, "true", strlen("true"));
-	case 'f':
-		*ret_kind = WALK_BOOL;
-		return word(at, end, "false", strlen("false"));
-	default:
-		*ret_kind = WALK_NUMBER;
-		return plain_number(at, end);
-	}
-}
-
-/* "key":value at `at`; returns what follows. */
-static const char *read_member(const char *at, const char *end, struct line *line, size_t *next)
-{
-	const char *key, *key_end, *value_end;
-	const struct field *field;
-	enum walk_kind kind = WALK_NULL;
-
-	if (at == end || *at != '"')
-		return NULL;
-	key = at + 1;
-	/* Keys of ours have no byte that needs more than this. */
-	for (key_end = key;
-		key_end < end && (*key_end == '_' || (*key_end >= 'a' && *key_end <= 'z'));)
-		key_end++;
-	if (end - key_end < 2 || key_end[0] != '"' || key_end[1] != ':')
-		return NULL;
-	at = key_end + 2;
-	value_end = plain_value(at, end, &kind);
-	if (!value_end)
-		return NULL;
-	field = find(key, (size_t)(key_end - key), next);
-	if (kind == WALK_STRING)
-		at++;
-	if (field)
-		set(line, field, kind, at, (size_t)(value_end - at));
-	return value_end + (kind == WALK_STRING);
-}
-
-bool line_read_fast(
-	struct line_reader *reader, const char *json, size_t length, struct line *ret_line)
-{
-	const char *at = json, *end = json + length;
-	size_t next = 0;
-
-	(void)reader;
-	clear(ret_line);
-	if (length == 0 || length > LINE_BYTES_MOST || *at != '{')
-		return false;
-	do {
-		at = read_member(at + 1, end, ret_line, &next);
-	} while (at && at < end && *at == ',');
-	return at && at + 1 == end && *at == '}' && is_log_line(ret_line);
+	set(reading->line, field, kind, text, length);
 }
 
 bool line_read(struct line_reader *reader, const char *json, size_t length, struct line *ret_line)
 {
-	return line_read_fast(reader, json, length, ret_line) ||
-	       line_read_slow(reader, json, length, ret_line);
+	struct reading reading = {.reader = reader, .line = ret_line};
+
+	clear(ret_line);
+	reader->used = 0;
+	return length <= LINE_BYTES_MOST && walk_object(json, length, on_scalar, &reading) &&
+	       is_log_line(ret_line);
 }

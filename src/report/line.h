@@ -1,7 +1,7 @@
 /*
- * One line of a request log (docs/schemas/request-log.schema.json) as values. Lines in our writer's
- * own form take a fast path; any other JSON object goes through yajl, with the same result. The old
- * service's lines, which have fewer keys, are fine. Called by report/report for each line.
+ * One line of a request log (docs/schemas/request-log.schema.json) as values. Any JSON object with
+ * such keys will do, in any order; the old service's lines, which have fewer keys, too. Called by
+ * report/report for each line.
  */
 #ifndef SO_REPORT_LINE_H
 #define SO_REPORT_LINE_H
@@ -78,14 +78,9 @@ struct line_reader;
 struct line_reader *line_reader_create(void);
 void line_reader_destroy(struct line_reader *reader);
 
-/* false: not a JSON object, or one without `operation` or `status`, so none of a request log. The
- * texts live until the next call and as long as `json` does. */
+/* false: not a JSON object, or one without an `operation`, so none of a request log. The
+ * texts live until the next call. */
 MUST_CHECK bool line_read(
-	struct line_reader *reader, const char *json, size_t length, struct line *ret_line);
-/* Only one of the two ways, for tests: fast may say false where slow does not, never otherwise. */
-MUST_CHECK bool line_read_fast(
-	struct line_reader *reader, const char *json, size_t length, struct line *ret_line);
-MUST_CHECK bool line_read_slow(
 	struct line_reader *reader, const char *json, size_t length, struct line *ret_line);
 
 #endif

@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "report/moment.h"
 
+/* Faster than that a load looks warm. */
+static const double SCALE_MOST = 1000;
 static const char DEFAULT_FILE[] = "logs/requests.jsonl";
 
 static const char help[] =
@@ -68,8 +70,9 @@ static void read_scale(struct reading *reading, const char *text)
 	char *end;
 	double scale = strtod(text, &end);
 
-	if (*end || end == text || !isfinite(scale) || scale < 1)
-		fail(reading, mem_printf("--time-scale %s: a number from 1 on is wanted", text));
+	if (*end || end == text || !isfinite(scale) || scale < 1 || scale > SCALE_MOST)
+		fail(reading,
+			mem_printf("--time-scale %s: a number from 1 to 1000 is wanted", text));
 	reading->options->filter.time_scale = scale;
 }
 
