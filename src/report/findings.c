@@ -89,7 +89,8 @@ static void add_reloads(struct table *table, const struct analysis *analysis)
 			names_name(models, i), model->reloads, model->from_runner, model->to_runner,
 			model->by_project);
 		table_printf(table,
-			"For the model %s: runner_options = strip, or set with one num_ctx for "
+			"models = ( { name = \"%s\"; options = \"strip\"; } ), or \"set\" with one "
+			"num_ctx for "
 			"everybody (the one that /v1 requests get); or the same options in all "
 			"clients.",
 			names_name(models, i));
@@ -110,8 +111,10 @@ static const char *unheard_change(const struct usage *usage)
 	if (unheard[UNHEARD_EARLY] > unheard[UNHEARD_GONE])
 		return "A longer read time-out in the client, and the project's patience to match "
 		       "it; or fewer of its requests at once.";
-	return "A longer read time-out in the client; or the project's patience set to the one it "
-	       "has, so that what cannot be answered in time is told at once and asked again.";
+	return "A longer read time-out in the client; or the project's patience (projects: "
+	       "patience) "
+	       "set to the one it has, so that what cannot be answered in time is told at once and "
+	       "asked again.";
 }
 
 static void add_unheard(struct table *table, const struct analysis *analysis)
@@ -222,8 +225,8 @@ static void add_truncated(struct table *table, const struct analysis *analysis)
 			"of %.0f tokens; Ollama cut them without a word.",
 			usage->truncated, usage->requests, project, model, usage->context_most);
 		table_printf(table,
-			"For the model %s: runner_options = set with num_ctx = %.0f "
-			"(OLLAMA_CONTEXT_LENGTH for all models); or shorter prompts.",
+			"models = ( { name = \"%s\"; options = \"set\"; num_ctx = %.0f; } ), or "
+			"OLLAMA_CONTEXT_LENGTH for all models; or shorter prompts.",
 			model, next_context(usage->context_most));
 		table_printf(table, "The model sees the whole prompt; its context takes more "
 				    "memory, so look at "
@@ -245,7 +248,7 @@ static void add_on_cpu(struct table *table, const struct hints *hints)
 			"token.",
 			runner->vram_share * 100, runner->model);
 		table_printf(table,
-			"A smaller num_ctx (for the model: runner_options = set), a smaller "
+			"A smaller num_ctx (models: options = \"set\"), a smaller "
 			"quantization, OLLAMA_KV_CACHE_TYPE=q8_0, or fewer models in memory "
 			"(OLLAMA_MAX_LOADED_MODELS).");
 		table_printf(table, "Often several times the tokens a second once all of it fits.");

@@ -30,7 +30,7 @@ enum {
 	US_PER_S = 1000 * 1000,
 	NS_PER_US = 1000,
 	COLUMNS_USUAL = 80,
-	COLUMNS_LEAST = 40,
+	COLUMNS_LEAST = 60,
 	COLUMNS_MOST = 160, /* a sentence that is wider cannot be read */
 	/* Lines that are looked at for a time, to know where a file belongs. */
 	FIRST_LINES = 20,
