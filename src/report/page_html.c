@@ -34,7 +34,7 @@ static const char head[] =
 	"th,td{padding:.25rem .7rem;border-bottom:1px solid var(--line);text-align:right;"
 	"white-space:nowrap}\n"
 	"th{color:var(--soft);font-weight:600}th.text,td.text,th[scope=row]{text-align:left}\n"
-	"td.text{white-space:normal;overflow-wrap:anywhere}\n"
+	"td.text{max-width:24rem;overflow:hidden;text-overflow:ellipsis}\n"
 	"th[scope=row]{color:var(--ink);font-weight:400}\n"
 	".met{color:var(--good);font-weight:600}.missed{color:var(--bad);font-weight:600}\n"
 	"svg{display:block;max-width:100%}rect,path{fill:var(--bar)}.axis{fill:var(--line)}\n"
@@ -261,7 +261,12 @@ void page_html_write(FILE *out, const struct document *document)
 		put_escaped(out, document->notes[i]);
 		fputs("</p>\n", out);
 	}
-	for (size_t i = 0; i < document->tables_count; i++)
-		put_table(out, &document->tables[i]);
+	/* What to change first, then what it is seen from. */
+	for (int is_rest = 0; is_rest < 2; is_rest++) {
+		for (size_t i = 0; i < document->tables_count; i++) {
+			if ((document->tables[i].shape != SHAPE_PROSE) == is_rest)
+				put_table(out, &document->tables[i]);
+		}
+	}
 	fputs(tail, out);
 }

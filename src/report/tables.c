@@ -161,7 +161,7 @@ static void add_distribution(struct document *document, const struct analysis *a
 	table = document_add(document, SHAPE_LIST, "latency_distribution",
 		"How latencies are spread", columns, ARRAY_LENGTH(columns));
 	table->bar = 1;
-	for (; seen < us->count && i < HISTOGRAM_BUCKETS; bound_s *= 2) {
+	while (seen < us->count && i < HISTOGRAM_BUCKETS) {
 		bool is_last = bound_s > LAST_BOUND_S;
 		uint64_t count = 0;
 
@@ -169,10 +169,11 @@ static void add_distribution(struct document *document, const struct analysis *a
 			(is_last || (double)histogram_bound(i) <= bound_s * US_PER_S))
 			count += us->buckets[i++];
 		seen += count;
-		if (count == 0 && table_rows(table) == 0)
-			continue;
-		table_number(table, UNIT_SECONDS, is_last ? NAN : bound_s);
-		table_number(table, UNIT_COUNT, (double)count);
+		if (count > 0 || table_rows(table) > 0) {
+			table_number(table, UNIT_SECONDS, is_last ? NAN : bound_s);
+			table_number(table, UNIT_COUNT, (double)count);
+		}
+		bound_s *= 2;
 	}
 }
 
