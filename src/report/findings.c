@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "report/tables.h"
 
 /* Fewer of anything are chance. */
@@ -40,37 +41,68 @@ void findings_begin(struct table *table, const char *id, const char *project, co
 	table_text(table, model);
 }
 
-static void add_swaps(struct table *table, const struct analysis *analysis)
+static void put_swaps(
+	struct table *table, const char *model, const char *who, uint64_t count, double load_ms)
+{
+	findings_begin(table, "swaps", "", model);
+	table_printf(table,
+		"%s pushed each other out of memory %" PRIu64 " times; their loads took %.1f s.",
+		who, count, load_ms / MS_PER_S);
+	table_printf(table,
+		"scheduler = turns (if it is already: a higher max_turn_wait, so that turns are "
+		"longer); or a larger OLLAMA_MAX_LOADED_MODELS in Ollama's environment if they fit "
+		"into its memory together.");
+	table_printf(table,
+		"Turns: one load for all that wait for a model, instead of one for nearly each "
+		"request. Together in memory: up to %.1f s of loads less, and %" PRIu64
+		" requests that start warm.",
+		load_ms / MS_PER_S, count);
+}
+
+/* Each pair once, at the one of its two rows that stands first. Returns how many there are. */
+static size_t add_pairs_of_swaps(struct table *table, const struct analysis *analysis)
 {
 	const struct names *swaps = analysis->loads.swaps;
+	size_t pairs = 0;
 
 	for (size_t i = 0; i < names_count(swaps); i++) {
 		const struct loads_swap *there = names_at(swaps, i);
 		const struct loads_swap *back =
 			loads_find_swap(&analysis->loads, there->to, there->from);
-		double load_s;
+		char *who;
 
-		/* Each pair once. */
-		if (!back || back < there || there->count < 2 || back->count < 2 ||
-			there->count + back->count < SWAPS_LEAST)
+		if (!back || back < there || there->count + back->count < SWAPS_LEAST)
 			continue;
-		load_s = (there->load_ms + back->load_ms) / MS_PER_S;
-		findings_begin(table, "swaps", "", there->to);
-		table_printf(table,
-			"%s and %s pushed each other out of memory %" PRIu64
-			" times; their loads took %.1f s.",
-			there->from, there->to, there->count + back->count, load_s);
-		table_printf(table, "scheduler = turns (if it is already: a higher max_turn_wait, "
-				    "so that turns "
-				    "are longer); or OLLAMA_MAX_LOADED_MODELS=2 in Ollama's "
-				    "environment if both "
-				    "fit into its memory.");
-		table_printf(table,
-			"Turns: one load for all that wait for a model, instead of one for nearly "
-			"each request. Both in memory: up to %.1f s of loads less, and %" PRIu64
-			" requests that start warm.",
-			load_s, there->count + back->count);
+		who = mem_printf("%s and %s", there->from, there->to);
+		put_swaps(table, there->to, who, there->count + back->count,
+			there->load_ms + back->load_ms);
+		free(who);
+		pairs++;
 	}
+	return pairs;
+}
+
+static void add_swaps(struct table *table, const struct analysis *analysis)
+{
+	const struct names *swaps = analysis->loads.swaps;
+	uint64_t count = 0;
+	double load_ms = 0;
+	char *who;
+
+	if (add_pairs_of_swaps(table, analysis) > 0)
+		return;
+	/* Three that take turns in a circle are no pair. */
+	for (size_t i = 0; i < names_count(swaps); i++) {
+		const struct loads_swap *swap = names_at(swaps, i);
+
+		count += swap->count;
+		load_ms += swap->load_ms;
+	}
+	if (count < SWAPS_LEAST)
+		return;
+	who = mem_printf("%zu models", names_count(analysis->loads.models));
+	put_swaps(table, "", who, count, load_ms);
+	free(who);
 }
 
 static void add_reloads(struct table *table, const struct analysis *analysis)

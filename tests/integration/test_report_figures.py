@@ -89,6 +89,8 @@ def test_the_old_analysis_of_202_requests(tmp_path, analyse, seed):
     # bursts are those of the script
     assert found["bursts"]["burst_requests_max"] <= 6
     assert found["bursts"]["at_once"] == 3
+    # the first requests waited for one load together
+    assert found["warm"]["loads"] == found["warm"]["first_loads"] == 1
 
 
 def test_faster_than_life(tmp_path, analyse):

@@ -26,8 +26,14 @@ def test_two_models_that_swap(tmp_path):
     assert "scheduler = turns" in row["change"] and "OLLAMA_MAX_LOADED_MODELS" in row["change"]
 
 
-def test_models_that_are_each_loaded_once_do_not_swap(tmp_path):
-    lines = [cold(0, "llama3"), cold(12, "qwen")]
+def test_three_models_that_swap_in_a_circle(tmp_path):
+    lines = [cold(i * 12, ("llama3", "qwen", "phi")[i % 3]) for i in range(12)]
+    (row,) = findings(tmp_path, lines)["swaps"]
+    assert row["finding"].startswith("3 models pushed each other out of memory 9 times")
+
+
+def test_three_swaps_are_no_habit(tmp_path):
+    lines = [cold(0, "llama3"), cold(12, "qwen"), cold(24, "llama3"), cold(36, "qwen"), cold(48, "llama3")]
     lines += [job(30 + i, model=("llama3", "qwen")[i % 2]) for i in range(50)]
     assert "swaps" not in findings(tmp_path, lines)
 
@@ -197,7 +203,8 @@ def test_images_whose_tokens_are_most_of_the_prompt_time(tmp_path):
 
 
 def test_images_beside_a_long_text_do_not_dominate(tmp_path):
-    lines = [page(i, 1000, 1400, 4000, prompt_eval_ms=3000.0, request_bytes=250000) for i in range(10)]
+    # 7,200 bytes of text are 2,400 tokens at most
+    lines = [page(i, 1000, 1400, 4000, prompt_eval_ms=3000.0, request_bytes=233334 + 7200) for i in range(10)]
     assert "images_dominate" not in findings(tmp_path, lines)
 
 
