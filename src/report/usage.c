@@ -126,11 +126,12 @@ static uint64_t take_digits(const char **at, const char *end)
 /* "827x1169" */
 static void add_size(struct usage_images *images, struct text size)
 {
-	const char *at = size.at, *end = size.at + size.length;
+	const char *at = size.at, *end;
 	uint64_t wide, high;
 
 	if (!size.at)
 		return;
+	end = size.at + size.length;
 	wide = take_digits(&at, end);
 	if (at == end || *at++ != 'x')
 		return;
