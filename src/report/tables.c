@@ -110,12 +110,12 @@ static void add_spread(struct table *table, const char *name, const struct sprea
 	table_text(table, name);
 	table_number(table, UNIT_COUNT, (double)spread->us.count);
 	table_number(table, UNIT_SECONDS, spread_mean(spread));
-	table_number(table, UNIT_SECONDS, spread_deviation(spread));
-	table_number(table, UNIT_SECONDS, spread_least(spread));
 	table_number(table, UNIT_SECONDS, spread_quantile(spread, 0.5));
 	table_number(table, UNIT_SECONDS, spread_quantile(spread, 0.9));
 	table_number(table, UNIT_SECONDS, spread_quantile(spread, 0.99));
 	table_number(table, UNIT_SECONDS, spread_most(spread));
+	table_number(table, UNIT_SECONDS, spread_deviation(spread));
+	table_number(table, UNIT_SECONDS, spread_least(spread));
 }
 
 static void add_times(struct document *document, const struct analysis *analysis)
@@ -124,12 +124,12 @@ static void add_times(struct document *document, const struct analysis *analysis
 		{"what", ""},
 		{"count", "count"},
 		{"mean_s", "mean"},
-		{"deviation_s", "std dev"},
-		{"min_s", "min"},
 		{"p50_s", "median"},
 		{"p90_s", "p90"},
 		{"p99_s", "p99"},
 		{"max_s", "max"},
+		{"deviation_s", "std dev"},
+		{"min_s", "min"},
 	};
 	struct table *table = document_add(
 		document, SHAPE_LIST, "times", "Latency and waits", columns, ARRAY_LENGTH(columns));
@@ -141,7 +141,7 @@ static void add_times(struct document *document, const struct analysis *analysis
 	add_spread(table, "wait in the queue", &analysis->queue_wait);
 	add_spread(table, "wait inside Ollama", &analysis->upstream_wait);
 	add_spread(table, "both waits", &analysis->all.wait);
-	add_spread(table, "service (latency - waits)", &analysis->all.service);
+	add_spread(table, "latency less waits", &analysis->all.service);
 	add_spread(table, "first byte, streamed", &analysis->ttft);
 	add_spread(table, "load of a cold start", &analysis->load);
 }

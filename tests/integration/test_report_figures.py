@@ -121,6 +121,11 @@ def test_the_service_s_own_log_and_its_statistics_agree(proxy, wire, analyse):
     assert found["notes"] == []
     wait = next(row for row in found["times"] if row["what"] == "wait in the queue")
     assert wait["mean_s"] * wait["count"] * 1000 == pytest.approx(stats["total_wait_time_ms"], abs=0.05)
+    latency = next(row for row in report(server.request_log, "--model", "m")["times"] if row["what"] == "latency")
+    assert latency["count"] == 20
+    assert latency["mean_s"] * 1000 == pytest.approx(stats["latency_ms"]["mean"], abs=0.002)
+    for quantile in ("p50", "p90", "p99"):
+        assert latency[f"{quantile}_s"] * 1000 == pytest.approx(stats["latency_ms"][quantile], rel=0.06)
     wanted = analyse.analyse(analyse.read([server.request_log]))
     assert found["requests"]["successes"] == wanted["all"]["successes"]
     assert {row["operation"]: row["requests"] for row in found["operations"]} == wanted["operations"]
