@@ -5,11 +5,13 @@ import json
 import pathlib
 import subprocess
 
+import jsonschema
 from programs import ALARM, clean_environment, program_path
 
 BEGIN = datetime.datetime(2026, 11, 24, 9, tzinfo=datetime.timezone.utc)
-SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "docs" / "schemas" / "request-log.schema.json"
-KEYS = json.loads(SCHEMA.read_text())["x-order"]
+SCHEMAS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "schemas"
+KEYS = json.loads((SCHEMAS / "request-log.schema.json").read_text())["x-order"]
+REPORT_SCHEMA = json.loads((SCHEMAS / "report.schema.json").read_text())
 OLD_KEYS = KEYS[:11]
 
 
@@ -76,9 +78,23 @@ def run(*arguments, stdin=None, env=None, code=0):
     return done.stdout if code == 0 else errors
 
 
+def check_order(value, schema):
+    """Members stand in the schema's order."""
+    if isinstance(value, list):
+        for element in value:
+            check_order(element, schema["items"])
+    elif isinstance(value, dict):
+        assert list(value) == [key for key in schema["x-order"] if key in value]
+        for key, member in value.items():
+            check_order(member, schema["properties"][key])
+
+
 def report(*arguments, **more):
-    """The report as JSON."""
-    return json.loads(run(*arguments, "--json", **more))
+    """The report as JSON, which is as docs/schemas/report.schema.json says."""
+    result = json.loads(run(*arguments, "--json", **more))
+    jsonschema.Draft202012Validator(REPORT_SCHEMA).validate(result)
+    check_order(result, REPORT_SCHEMA)
+    return result
 
 
 def findings(tmp_path, lines, *arguments):

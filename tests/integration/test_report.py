@@ -6,8 +6,11 @@ import html.parser
 import io
 import json
 import random
+import subprocess
+import sys
 
 import pytest
+from programs import clean_environment, program_path
 from reports import OLD_KEYS, failed, job, report, run, stamp, text_of, write
 
 
@@ -106,10 +109,6 @@ def test_exit_codes(tmp_path):
     assert "--nothing" in run("--nothing", code=2)
     assert "--since" in run("--since", "yesterday", code=2)
     with open("/dev/full", "wb") as full:
-        import subprocess
-
-        from programs import clean_environment, program_path
-
         log = write(tmp_path / "log", some_log(count=3))
         done = subprocess.run([program_path("SHARED_OLLAMA"), "report", log], stdout=full, stderr=subprocess.PIPE, env=clean_environment(None), check=False)
         assert (done.returncode, b"standard output" in done.stderr) == (1, True)
@@ -218,11 +217,6 @@ def test_memory_does_not_grow_with_the_log(tmp_path):
             "import resource,subprocess,sys;subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True);"
             "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
         )
-        import subprocess
-        import sys
-
-        from programs import clean_environment, program_path
-
         out = subprocess.run(
             [sys.executable, "-c", script, program_path("SHARED_OLLAMA"), "report", log],
             capture_output=True, check=True, env=clean_environment(None),
