@@ -14,6 +14,7 @@ enum { LINE_COLUMNS = 80, HELP_COLUMN = 30 };
 static const char head[] =
 	"usage: shared-ollama [-c FILE] [--FLAG VALUE]...\n"
 	"       shared-ollama health [URL]     exit 0 when it serves, 1 when not\n"
+	"       shared-ollama report [FILE]... what request logs show; report --help\n"
 	"\n"
 	"One URL in front of one Ollama that many programs share.\n"
 	"\n"

@@ -39,6 +39,7 @@ HOMES = [
     ("libsystemd", r"systemd/.*", {"io/systemd"}),
     ("yajl", r"yajl/.*", {"json/"}),
     ("libconfig", r"libconfig\.h(\+\+)?", {"config/"}),
+    ("zlib", r"zlib\.h", {"report/input"}),
 ]
 # core decides and does no I/O: not even libevent's buffers.
 CORE_FORBIDDEN = re.compile(r"event2/.*|event\.h|sys/(socket|epoll|un|uio|stat|file)\.h|netinet/.*|netdb\.h|poll\.h|fcntl\.h|unistd\.h|signal\.h")
@@ -172,6 +173,7 @@ CASES = [
     Case("evhttp away from home", one("src/relay/relay.c", "<event2/http.h>"), [("src/relay/relay.c", 1)]),
     Case("OpenSSL away from home", one("src/front/listener.c", "<openssl/ssl.h>"), [("src/front/listener.c", 1)]),
     Case("yajl away from home", one("src/observe/stats.c", "<yajl/yajl_gen.h>"), [("src/observe/stats.c", 1)]),
+    Case("zlib away from home", one("src/relay/pass.c", "<zlib.h>"), [("src/relay/pass.c", 1)]),
     Case("libconfig away from home", one("src/main.c", "<libconfig.h>"), [("src/main.c", 1)]),
     Case("bare names", one("src/main.c", "<log.h>", '"thread.h"') | one("subprojects/ollama-sim/main.c", '"config.h"'),
          [("src/main.c", 1), ("src/main.c", 2), ("subprojects/ollama-sim/main.c", 1)]),
