@@ -22,6 +22,8 @@ WIDE_OPEN = [
     for key in ("max-concurrent", "max-concurrent-limit", "max-queue-size", "max-reading")
     for option in ("--" + key, "1024")
 ]
+# The upstream has no /api/ps, and what stands in front is measured, not who is next.
+WIDE_OPEN += ["--scheduler", "fifo"]
 # The old service's limits.
 OLD_LIMITS = {"max_concurrent": 3, "max_queue_size": 50, "default_timeout_s": 60}
 LOAD_LIMIT_S = 1800
@@ -114,6 +116,7 @@ class Bench:
         self.results["replay"] = load(self.build, "replay", ours.port, ours.pid, **self.plan["replay"])
         self.stop_all()
         self.results["analysis"] = analyse.analyse(analyse.read([log]), scale)
+        self.results["report"] = report(self.build, log, scale)
 
     def run(self):
         try:
@@ -124,6 +127,40 @@ class Bench:
         finally:
             self.stop_all()
         self.results["summary"] = summarise(self.results["rounds"])
+
+
+def report(build, log, scale):
+    """What `shared-ollama report` says of the log."""
+    command = [os.path.join(build, "src", "shared-ollama"), "report", log, "--time-scale", str(scale), "--json"]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=LOAD_LIMIT_S, check=True).stdout)
+
+
+def report_problems(analysis, found):
+    """Where the report tells other figures than analyse.py does, quantiles apart."""
+    times = {row["what"]: row for row in found["times"]}
+    targets = {row["target"]: row["found"] for row in found["targets"]}
+    figures = analysis["all"]
+    pairs = [
+        ("requests", found["requests"]["requests"], figures["requests"]),
+        ("successes", found["requests"]["successes"], figures["successes"]),
+        ("mean latency", times["latency"]["mean_s"], figures["latency_mean_s"]),
+        ("lowest latency", times["latency"]["min_s"], figures["latency_min_s"]),
+        ("highest latency", times["latency"]["max_s"], figures["latency_max_s"]),
+        ("its standard deviation", times["latency"]["deviation_s"], figures["latency_stddev_s"]),
+        ("mean wait in the queue", times["wait in the queue"]["mean_s"], figures["queue_wait_mean_s"]),
+        ("longest wait in the queue", times["wait in the queue"]["max_s"], figures["queue_wait_max_s"]),
+        ("warm starts", found["warm"]["warm"], figures["warm"]),
+        ("cold starts", found["warm"]["cold"], figures["cold"]),
+    ]
+    pairs += [(title, targets[title], figures[key]) for title, key, _, _ in analyse.TARGETS]
+    pairs += [
+        (f"requests of {row['project']}", row["requests"], analysis["projects"].get(row["project"])) for row in found["projects"]
+    ]
+    return [
+        f"report: {name}: {ours}, analyse.py: {theirs}"
+        for name, ours, theirs in pairs
+        if (ours is None) != (theirs is None) or (ours is not None and abs(ours - theirs) > 1e-4)
+    ]
 
 
 def machine():
@@ -251,6 +288,8 @@ def problems_of(results):
     replay = results.get("replay")
     if replay and (replay["broken"] or replay["unanswered"]):
         problems.append(f"replay: {replay['broken']} broken, {replay['unanswered']} unanswered")
+    if replay:
+        problems += report_problems(results["analysis"], results["report"])
     return problems
 
 

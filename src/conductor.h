@@ -12,11 +12,13 @@
 
 struct conductor;
 struct event_base;
+struct passes;
 struct pool;
 struct probe;
 struct relay;
 struct stats;
 struct tally;
+struct watch;
 
 /* proxy.c owns it all, it outlives the conductor. */
 struct conductor_parts {
@@ -27,8 +29,10 @@ struct conductor_parts {
 	struct ring *ring;
 	struct scheduler *scheduler;
 	struct relay *relay;
+	struct passes *passes;
 	const struct tally *tally;
 	struct stats *stats;
+	struct watch *watch; /* hears of loads that take too long */
 	/* The scheduler should be asked in this turn's tail. */
 	void (*on_changed)(void *arg);
 	void *arg;
@@ -41,6 +45,15 @@ void conductor_destroy(struct conductor *conductor);
 void conductor_run(struct conductor *conductor);
 /* The probe's state or what is loaded changed. */
 void conductor_probe_changed(struct conductor *conductor);
+/*
+ * PAUSE (PRODUCT 3.8): nothing is sent until conductor_resume(); what runs goes on. With `unload`
+ * what is loaded then is unloaded by us, once nothing runs.
+ */
+void conductor_pause(struct conductor *conductor, bool unload);
+void conductor_resume(struct conductor *conductor);
+bool conductor_is_paused(const struct conductor *conductor);
+/* Models are still to be unloaded. */
+bool conductor_is_unloading(const struct conductor *conductor);
 /* What the scheduler sees now. */
 struct scheduler_view conductor_view(const struct conductor *conductor);
 

@@ -1,6 +1,7 @@
-/* Arguments → serve or health → exit code (PRODUCT 8): 0 fine, 1 failure, 2 usage. */
+/* Arguments → serve, health or report → exit code (PRODUCT 8): 0 fine, 1 failure, 2 usage. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -9,6 +10,7 @@
 #include "config/settings.h"
 #include "health/health.h"
 #include "proxy.h"
+#include "report/report.h"
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -31,9 +33,13 @@ static int serve(struct settings *settings)
 
 int main(int argc, char **argv)
 {
-	struct load_result loaded = load_settings(argc, argv, environ);
+	struct load_result loaded;
 	int code = EXIT_FINE;
 
+	/* It has a command line of its own and reads no settings. */
+	if (argc > 1 && strcmp(argv[1], "report") == 0)
+		return report_run(argc - 2, argv + 2);
+	loaded = load_settings(argc, argv, environ);
 	switch (loaded.action) {
 	case LOAD_SERVE:
 		code = serve(loaded.settings);

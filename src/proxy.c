@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "admin/admin.h"
+#include "admin/events.h"
 #include "back/pool.h"
 #include "back/probe.h"
 #include "banner.h"
@@ -36,6 +37,7 @@
 #include "observe/stats.h"
 #include "relay/pass.h"
 #include "relay/relay.h"
+#include "watch.h"
 
 enum {
 	US_PER_MS = 1000,
@@ -74,6 +76,8 @@ struct proxy {
 	struct passes *passes;
 	struct relay *relay;
 	struct conductor *conductor;
+	struct watch *watch;
+	struct admin_calls calls;
 	struct request_log *log;
 	struct stats stats;
 	struct banner *banner;
@@ -101,6 +105,21 @@ static void on_record_ended(void *arg, const struct record *record)
 	stats_add(&proxy->stats, record);
 }
 
+static int64_t on_place(void *arg, const struct job *job)
+{
+	struct proxy *proxy = arg;
+	struct scheduler_view view = conductor_view(proxy->conductor);
+
+	return scheduler_place(proxy->scheduler, &view, job);
+}
+
+static void on_silent(void *arg, const struct job *job, enum liveness liveness)
+{
+	struct proxy *proxy = arg;
+
+	watch_silence(proxy->watch, job->record.model, job->record.runner, liveness);
+}
+
 static int on_retry_after(void *arg)
 {
 	struct proxy *proxy = arg;
@@ -108,7 +127,7 @@ static int on_retry_after(void *arg)
 	return relay_retry_after(proxy->relay);
 }
 
-static struct scheduler_view on_view(void *arg)
+static struct scheduler_view on_turns_view(void *arg)
 {
 	struct proxy *proxy = arg;
 
@@ -122,6 +141,21 @@ static void on_probe_change(void *arg)
 	conductor_probe_changed(proxy->conductor);
 	if (proxy->banner)
 		banner_probe_changed(proxy->banner);
+}
+
+/* By the scheduler; of no use before the scheduler has turns. */
+static bool on_gives_way(void *arg, const char *model)
+{
+	const struct proxy *proxy = arg;
+
+	return scheduler_gives_way(proxy->scheduler, model);
+}
+
+static void on_models_changed(void *arg)
+{
+	const struct proxy *proxy = arg;
+
+	scheduler_models_changed(proxy->scheduler);
 }
 
 static struct admin_view view_of(const struct proxy *proxy)
@@ -149,10 +183,50 @@ static struct admin_view view_of(const struct proxy *proxy)
 		.bodies_bytes = relay_bodies_bytes(proxy->relay),
 		.connections = clients_count(proxy->clients),
 		.draining = proxy->life != PROXY_SERVING,
-		.paused = false,
+		.paused = conductor_is_paused(proxy->conductor),
 		.started_us = proxy->started_us,
 		.now_us = ticker_now_us(),
 	};
+}
+
+static struct admin_view on_view(void *arg)
+{
+	return view_of(arg);
+}
+
+/* What operators ask for. */
+
+static struct admin_pause pause_of(const struct proxy *proxy)
+{
+	return (struct admin_pause){
+		.paused = conductor_is_paused(proxy->conductor),
+		.unload = conductor_is_unloading(proxy->conductor),
+		.queued = proxy->tally.queued,
+		.in_progress = proxy->tally.in_progress,
+	};
+}
+
+static struct admin_pause on_pause(void *arg, bool unload)
+{
+	struct proxy *proxy = arg;
+
+	conductor_pause(proxy->conductor, unload);
+	return pause_of(proxy);
+}
+
+static struct admin_pause on_resume(void *arg)
+{
+	struct proxy *proxy = arg;
+
+	conductor_resume(proxy->conductor);
+	return pause_of(proxy);
+}
+
+static size_t on_cancel(void *arg, const char *id)
+{
+	struct proxy *proxy = arg;
+
+	return relay_cancel(proxy->relay, id);
 }
 
 /* Own endpoints are neither counted nor logged, nor are their refusals. */
@@ -183,6 +257,7 @@ static bool let_in(struct proxy *proxy, struct client *client, const struct rout
 		.ip = client_ip(client),
 		.is_loopback = client_is_loopback(client),
 		.came_by_admin = client_came_by_admin(client),
+		.listen = client_listen(client),
 	};
 	struct access_verdict verdict =
 		access_check(proxy->access, client_head_to_check(client), &peer, route);
@@ -211,7 +286,7 @@ static void on_request(void *arg, struct client *client)
 	switch (route.kind) {
 	case ROUTE_OWN:
 		view = view_of(proxy);
-		admin_answer(&view, client, &route);
+		admin_answer(&view, &proxy->calls, client, &route);
 		break;
 	case ROUTE_GONE:
 		text = mem_printf(
@@ -283,6 +358,7 @@ static void begin_drain(struct proxy *proxy)
 		LOG_NUMBER("in_progress", proxy->tally.in_progress));
 	relay_drain(proxy->relay);
 	passes_drain(proxy->passes);
+	events_drain(proxy->calls.events);
 	clients_close_idle(proxy->clients);
 	if (limit_ms > 0)
 		delay_start(proxy->end, limit_ms * US_PER_MS);
@@ -294,6 +370,7 @@ static void stop_now(struct proxy *proxy)
 	relay_drain(proxy->relay);
 	relay_stop(proxy->relay);
 	passes_stop(proxy->passes);
+	events_drain(proxy->calls.events);
 	clients_close_idle(proxy->clients);
 	delay_start(proxy->end, LAST_WORDS_US);
 }
@@ -362,6 +439,8 @@ static bool finish_turn(struct proxy *proxy)
 	if (proxy->changed) {
 		proxy->changed = false;
 		conductor_run(proxy->conductor);
+		watch_look(proxy->watch, conductor_is_paused(proxy->conductor));
+		events_changed(proxy->calls.events);
 	}
 	again = clients_flush(proxy->clients);
 	graveyard_run(proxy->graveyard);
@@ -461,6 +540,8 @@ static void create_carriers(struct proxy *proxy)
 		.residency = proxy->residency,
 		.observers = observers,
 		.retry_after = on_retry_after,
+		.gives_way = on_gives_way,
+		.on_models_changed = on_models_changed,
 		.arg = proxy,
 	};
 	struct relay_parts relay = {
@@ -473,7 +554,9 @@ static void create_carriers(struct proxy *proxy)
 		.pool = proxy->pool,
 		.probe = proxy->probe,
 		.observers = observers,
-		.on_view = on_view,
+		.on_view = on_turns_view,
+		.place = on_place,
+		.on_silent = on_silent,
 		.on_changed = on_changed,
 		.arg = proxy,
 	};
@@ -493,13 +576,26 @@ static void create_conductor(struct proxy *proxy)
 		.ring = proxy->ring,
 		.scheduler = proxy->scheduler,
 		.relay = proxy->relay,
+		.passes = proxy->passes,
 		.tally = &proxy->tally,
 		.stats = &proxy->stats,
+		.watch = proxy->watch,
 		.on_changed = on_changed,
 		.arg = proxy,
 	};
 
 	proxy->conductor = conductor_create(&parts, proxy->settings);
+}
+
+static void create_admin(struct proxy *proxy)
+{
+	proxy->calls = (struct admin_calls){
+		.pause = on_pause,
+		.resume = on_resume,
+		.cancel = on_cancel,
+		.events = events_create(proxy->base, on_view, proxy),
+		.arg = proxy,
+	};
 }
 
 static bool create_back(struct proxy *proxy, char **ret_error)
@@ -568,7 +664,9 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 		goto fail;
 	create_front(proxy);
 	create_carriers(proxy);
+	proxy->watch = watch_create(proxy->base, proxy->probe, &proxy->tally, settings);
 	create_conductor(proxy);
+	create_admin(proxy);
 	proxy->listeners = listeners_create(proxy->base, proxy->clients, settings, ret_error);
 	if (!proxy->listeners)
 		goto fail;
@@ -593,9 +691,11 @@ void proxy_destroy(struct proxy *proxy)
 	banner_destroy(proxy->banner);
 	listeners_destroy(proxy->listeners);
 	proxy->listeners = NULL;
+	events_destroy(proxy->calls.events);
 	conductor_destroy(proxy->conductor);
 	relay_destroy(proxy->relay);
 	passes_destroy(proxy->passes);
+	watch_destroy(proxy->watch);
 	clients_destroy(proxy->clients);
 	access_destroy(proxy->access);
 	probe_destroy(proxy->probe);

@@ -5,6 +5,7 @@
 
 #include "build_config.h"
 
+#include "admin/events.h"
 #include "base/memory.h"
 #include "core/admission.h"
 #include "front/client.h" /* for the query alone: PRODUCT 1.3, ?ready=1 */
@@ -77,7 +78,8 @@ void admin_write_health(struct json_writer *writer, const struct admin_view *vie
 	json_end_object(writer);
 }
 
-void admin_answer(const struct admin_view *view, struct client *client, const struct route *route)
+void admin_answer(const struct admin_view *view, const struct admin_calls *calls,
+	struct client *client, const struct route *route)
 {
 	struct json_writer *writer;
 	int status = STATUS_OK;
@@ -87,7 +89,15 @@ void admin_answer(const struct admin_view *view, struct client *client, const st
 	if (!route->method_allowed) {
 		if (reply_preflight(client))
 			return;
-		reply_method_not_allowed(client, "GET, HEAD");
+		reply_method_not_allowed(client, own_endpoint_methods(route->own));
+		return;
+	}
+	if (control_is_meant(route)) {
+		control_answer(calls, client, route);
+		return;
+	}
+	if (route->own == OWN_EVENTS) {
+		events_answer(calls->events, client);
 		return;
 	}
 	writer = json_writer_create();
@@ -106,6 +116,10 @@ void admin_answer(const struct admin_view *view, struct client *client, const st
 	case OWN_CONFIG:
 		admin_write_config(writer, view);
 		break;
+	case OWN_QUEUE_REQUEST:
+	case OWN_QUEUE_PAUSE:
+	case OWN_QUEUE_RESUME:
+	case OWN_EVENTS:
 	case OWN_COUNT:
 		break;
 	}

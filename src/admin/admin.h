@@ -1,7 +1,7 @@
 /*
  * Our own endpoints below /api/v1/ (PRODUCT 1.3): health, queue/stats, queue/requests, config;
- * later ones join. Reads, changes nothing by itself: what it shows is handed in by proxy.c as one
- * view, so that admin knows neither back nor relay. Called by proxy.c for ROUTE_OWN heads.
+ * what changes something is in control, the stream in events. What it shows is handed in by proxy.c
+ * as one view, so that admin knows neither back nor relay. Called by proxy.c for ROUTE_OWN heads.
  */
 #ifndef SO_ADMIN_ADMIN_H
 #define SO_ADMIN_ADMIN_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "admin/control.h"
 #include "base/list.h"
 #include "config/settings.h"
 #include "core/residency.h"
@@ -51,8 +52,9 @@ struct admin_view {
 	int64_t now_us;
 };
 
-/* Takes the request of `client` and answers it. */
-void admin_answer(const struct admin_view *view, struct client *client, const struct route *route);
+/* Takes the request of `client` and answers it. `calls` does what the view cannot. */
+void admin_answer(const struct admin_view *view, const struct admin_calls *calls,
+	struct client *client, const struct route *route);
 
 /* The JSON of each, for tests: written into a fresh writer. */
 void admin_write_health(struct json_writer *writer, const struct admin_view *view);

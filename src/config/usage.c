@@ -14,11 +14,13 @@ enum { LINE_COLUMNS = 80, HELP_COLUMN = 30 };
 static const char head[] =
 	"usage: shared-ollama [-c FILE] [--FLAG VALUE]...\n"
 	"       shared-ollama health [URL]     exit 0 when it serves, 1 when not\n"
+	"       shared-ollama report [FILE]... what request logs show; report --help\n"
 	"\n"
 	"One URL in front of one Ollama that many programs share.\n"
 	"\n"
 	"  -c, --config FILE           configuration file: the flags below without --,\n"
-	"                              with _ for -, as key = value\n"
+	"                              with _ for -, as key = value; and the lists keys,\n"
+	"                              projects, models, agents and listeners\n"
 	"  --help                      this text\n"
 	"  --version                   the version\n";
 

@@ -12,8 +12,6 @@ enum {
 	DECIMAL = 10,
 	/* openai-* and anthropic-* make three tries (FACTS-clients). */
 	LAST_RETRY = 2,
-	/* Docling's picture description; its other time-outs are longer (FACTS-clients). */
-	PYTHON_REQUESTS_US = 20 * US_PER_S,
 	/* Digits of a whole part; a day has five in seconds, eight in milliseconds. */
 	DIGITS_MOST = 9,
 };
@@ -106,13 +104,4 @@ int64_t announced_patience_us(const struct fields *fields)
 			return us;
 	}
 	return 0;
-}
-
-int64_t announced_by_agent_us(const char *user_agent, const char *path)
-{
-	static const char name[] = "python-requests/";
-
-	if (!user_agent || strcmp(path, "/v1/chat/completions") != 0)
-		return 0;
-	return strncasecmp(user_agent, name, sizeof(name) - 1) == 0 ? PYTHON_REQUESTS_US : 0;
 }

@@ -1,7 +1,7 @@
 /*
  * How long a client waits for its answer, as far as its request tells (PRODUCT 3.5): the time-outs
- * that SDKs announce in header fields, and what clients of that name are known to do. Asked by
- * relay at each complete head.
+ * that SDKs announce in header fields. Asked by relay at each complete head; what is known of
+ * clients that announce nothing says core/policy.
  */
 #ifndef SO_CORE_ANNOUNCED_H
 #define SO_CORE_ANNOUNCED_H
@@ -21,9 +21,6 @@ struct fields;
  * refusal would be the end, and it is held as one that never retries.
  */
 int64_t announced_patience_us(const struct fields *fields);
-/* The built-in rule: python-requests (Docling) gives up after 20 s on /v1/chat/completions; `path`
- * is what an alias stands for. 0: nothing is known of this one. */
-int64_t announced_by_agent_us(const char *user_agent, const char *path);
 /* One value: "20", "0.5", "20s", "500ms", "2m", "1h"; without a unit seconds. false: it is none, is
  * not over 0, or is longer than a day. */
 MUST_CHECK bool announced_parse(const char *text, size_t length, int64_t *ret_us);

@@ -1,9 +1,11 @@
 #include "core/forecast.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "core/forecast_parts.h"
+#include "core/job.h"
 
 /* What has taken longer than expected is expected to go on for a part of what it has taken. */
 #define OVERTIME 0.25
@@ -22,6 +24,7 @@ void forecast_destroy(struct forecast *forecast)
 	free(forecast->keys);
 	free(forecast->lanes);
 	free(forecast->projects);
+	free(forecast->caps);
 	free(forecast->jobs);
 	free(forecast->slots);
 	free(forecast->absent);
@@ -50,6 +53,7 @@ void forecast_begin(struct forecast *forecast, const struct forecast_box *box)
 	forecast->keys_count = 0;
 	forecast->lanes_count = 0;
 	forecast->projects_count = 0;
+	forecast->caps_count = 0;
 	forecast->jobs_count = 0;
 	forecast->slots_count = 0;
 	forecast->absent_count = 0;
@@ -68,15 +72,47 @@ size_t forecast_add_key(struct forecast *forecast, const struct forecast_key *ke
 	return forecast->keys_count++;
 }
 
-void forecast_add_running(struct forecast *forecast, size_t key, double held_us)
+static long cap_of(struct forecast *forecast, const struct job_group *group)
 {
+	if (!group || group->running_most == 0)
+		return FORECAST_NONE;
+	for (size_t i = 0; i < forecast->caps_count; i++) {
+		if (forecast->caps[i].group == group)
+			return (long)i;
+	}
+	forecast->caps = forecast_grow(forecast->caps, forecast->caps_count, &forecast->caps_room,
+		sizeof(forecast->caps[0]));
+	forecast->caps[forecast->caps_count] = (struct forecast_cap){.group = group};
+	return (long)forecast->caps_count++;
+}
+
+void forecast_add_running(struct forecast *forecast, const struct forecast_running *running)
+{
+	struct forecast_run_key *key = &forecast->keys[running->key];
+	struct forecast_slot slot = {
+		.key = running->key,
+		.rank = running->rank,
+		.end_us = forecast_left_us(key->is.service_us, running->held_us),
+	};
+
+	for (int i = 0; i < FORECAST_CAPS; i++)
+		slot.caps[i] = cap_of(forecast, running->caps[i]);
+	forecast_take_slot(forecast, &slot);
+}
+
+void forecast_take_slot(struct forecast *forecast, const struct forecast_slot *slot)
+{
+	struct forecast_run_key *key = &forecast->keys[slot->key];
+
 	forecast->slots = forecast_grow(forecast->slots, forecast->slots_count,
 		&forecast->slots_room, sizeof(forecast->slots[0]));
-	forecast->slots[forecast->slots_count++] = (struct forecast_slot){
-		.key = key,
-		.end_us = forecast_left_us(forecast->keys[key].is.service_us, held_us),
-	};
-	forecast->keys[key].running++;
+	forecast->slots[forecast->slots_count++] = *slot;
+	key->running++;
+	key->running_high += slot->rank >= forecast->box.rank_most;
+	for (int i = 0; i < FORECAST_CAPS; i++) {
+		if (slot->caps[i] != FORECAST_NONE)
+			forecast->caps[slot->caps[i]].running++;
+	}
 }
 
 static size_t project_of(struct forecast *forecast, const struct forecast_job *job)
@@ -95,22 +131,26 @@ static size_t project_of(struct forecast *forecast, const struct forecast_job *j
 static size_t lane_of(struct forecast *forecast, const struct forecast_job *job)
 {
 	size_t project = project_of(forecast, job);
-
-	for (size_t i = 0; i < forecast->lanes_count; i++) {
-		const struct forecast_lane *lane = &forecast->lanes[i];
-
-		if (lane->key == job->key && lane->rank == job->rank && lane->project == project)
-			return i;
-	}
-	forecast->lanes = forecast_grow(forecast->lanes, forecast->lanes_count,
-		&forecast->lanes_room, sizeof(forecast->lanes[0]));
-	forecast->lanes[forecast->lanes_count] = (struct forecast_lane){
+	struct forecast_lane made = {
 		.key = job->key,
 		.rank = job->rank,
 		.project = project,
 		.head = FORECAST_NONE,
 		.tail = FORECAST_NONE,
 	};
+
+	for (int i = 0; i < FORECAST_CAPS; i++)
+		made.caps[i] = cap_of(forecast, job->caps[i]);
+	for (size_t i = 0; i < forecast->lanes_count; i++) {
+		const struct forecast_lane *lane = &forecast->lanes[i];
+
+		if (lane->key == job->key && lane->rank == job->rank && lane->project == project &&
+			memcmp(lane->caps, made.caps, sizeof(made.caps)) == 0)
+			return i;
+	}
+	forecast->lanes = forecast_grow(forecast->lanes, forecast->lanes_count,
+		&forecast->lanes_room, sizeof(forecast->lanes[0]));
+	forecast->lanes[forecast->lanes_count] = made;
 	return forecast->lanes_count++;
 }
 
@@ -177,6 +217,36 @@ static void note_absent(struct forecast *forecast, size_t at)
 	forecast->absent_count++;
 }
 
+/* What it counts in the choice of the next key: its class as it is now, its age included. */
+static double worth_of(const struct forecast *forecast, const struct forecast_entry *entry)
+{
+	if (!forecast->box.worth)
+		return 1;
+	return forecast->box.worth[forecast_rank(forecast, entry->is.rank, entry->is.age_us)];
+}
+
+int forecast_rank(const struct forecast *forecast, int rank, double age_us)
+{
+	const struct forecast_box *box = &forecast->box;
+
+	if (box->ageing_us <= 0 || age_us < box->ageing_us)
+		return rank;
+	if (age_us >= box->ageing_us * (box->rank_most - rank))
+		return box->rank_most;
+	return rank + (int)(age_us / box->ageing_us);
+}
+
+void forecast_come(struct forecast *forecast, struct forecast_entry *entry)
+{
+	struct forecast_lane *lane = &forecast->lanes[entry->lane];
+
+	entry->is_present = true;
+	entry->worth = worth_of(forecast, entry);
+	lane->present++;
+	lane->worth += entry->worth;
+	lane->ages_us += entry->worth * entry->is.age_us;
+}
+
 void forecast_run(struct forecast *forecast)
 {
 	if (forecast->jobs_count == 0)
@@ -184,17 +254,13 @@ void forecast_run(struct forecast *forecast)
 	qsort(forecast->jobs, forecast->jobs_count, sizeof(forecast->jobs[0]), by_first_arrival);
 	for (size_t i = 0; i < forecast->jobs_count; i++) {
 		struct forecast_entry *entry = &forecast->jobs[i];
-		struct forecast_run_key *key = &forecast->keys[entry->is.key];
 
 		put_in_lane(forecast, i);
 		if (entry->is.comes_us > 0) {
 			note_absent(forecast, i);
 			continue;
 		}
-		entry->is_present = true;
-		forecast->lanes[entry->lane].present++;
-		key->waiting++;
-		key->ages_us += entry->is.age_us;
+		forecast_come(forecast, entry);
 	}
 	forecast_replay(forecast);
 }

@@ -13,6 +13,10 @@
 
 struct fits;
 struct forecast;
+struct job_group;
+
+/* What bounds how many of a job's kind run: its project and its model. */
+enum { FORECAST_CAPS = 2 };
 
 /* A runner. What has no turn (no runner, or arrival order) is a resident one that goes first. */
 struct forecast_key {
@@ -24,22 +28,33 @@ struct forecast_key {
 	uint64_t parallel;
 	bool goes_first;
 	bool is_resident;
+	bool is_pinned;	 /* of the models that are preloaded: it gives way last */
 	bool is_cut;	 /* it is drained for the target */
 	double grow;	 /* of the floor under its turn */
 	double age_us;	 /* of its turn */
 	uint64_t served; /* in its turn */
+	int last_rank;	 /* of the last one that was */
+};
+
+/* A job that runs, since `held_us`. */
+struct forecast_running {
+	size_t key;
+	int rank;
+	double held_us;
+	const struct job_group *caps[FORECAST_CAPS];
 };
 
 /* A waiting job, or a place that is kept for one. */
 struct forecast_job {
 	size_t key;	  /* as forecast_add_key() said */
-	int rank;	  /* of its class: the higher goes first */
+	int rank;	  /* of its class, without its age: the higher goes first */
 	uint64_t project; /* any number that tells projects apart */
 	double served_us; /* what its project has had, by its weight */
 	double weight;
-	int64_t first_us;      /* orders jobs of a key, class and project */
-	double age_us;	       /* since its first arrival */
-	double comes_us;       /* it comes then; not over 0: it is there */
+	const struct job_group *caps[FORECAST_CAPS]; /* NULL: none */
+	int64_t first_us;			     /* orders jobs of a key, class and project */
+	double age_us;				     /* since its first arrival */
+	double comes_us;			     /* it comes then; not over 0: it is there */
 	double ends_us;	       /* its wait ends then, started or not; below 0: never */
 	int64_t *ret_start_us; /* when it starts, or would have; NULL: nobody asks */
 };
@@ -48,8 +63,12 @@ struct forecast_box {
 	uint64_t slots;		 /* jobs that may run at once */
 	double max_turn_wait_us; /* 0: none */
 	double floor_loads;
+	double floor_loads_outranked; /* of a turn of lower ranks against the highest one */
 	double growth;
 	double growth_most;
+	int rank_most;		 /* the highest one */
+	double ageing_us;	 /* a job that waits so long rises by one rank; 0: never */
+	const double *worth;	 /* by rank: what a job counts in the choice; NULL: all the same */
 	const struct fits *fits; /* NULL: nothing is known */
 };
 
@@ -60,8 +79,7 @@ void forecast_destroy(struct forecast *forecast);
 void forecast_begin(struct forecast *forecast, const struct forecast_box *box);
 /* Returns its number: 0, 1, 2, … */
 size_t forecast_add_key(struct forecast *forecast, const struct forecast_key *key);
-/* A job that runs, since so long. */
-void forecast_add_running(struct forecast *forecast, size_t key, double held_us);
+void forecast_add_running(struct forecast *forecast, const struct forecast_running *running);
 void forecast_add_job(struct forecast *forecast, const struct forecast_job *job);
 /* It is being loaded since so long (below 0: it will be, first thing). */
 void forecast_set_loading(struct forecast *forecast, size_t key, double since_us);

@@ -27,10 +27,11 @@ static double share_us(const struct job *job)
 static void fill_waiting(struct filling *filling, struct job *job)
 {
 	int64_t now_us = filling->view->now_us;
-	int64_t first_us = job_first_us(job);
+	int64_t first_us = job->came_us;
 	struct forecast_job told = {
 		.key = key_of(filling, job),
-		.weight = job->policy.weight > 0 ? job->policy.weight : 1,
+		.weight = job->policy.weight,
+		.caps = {job->groups[GROUP_PROJECT], job->groups[GROUP_MODEL]},
 		.first_us = first_us,
 		.age_us = (double)(now_us - first_us),
 		.ends_us = -1,
@@ -49,15 +50,21 @@ static void fill_waiting(struct filling *filling, struct job *job)
 			filling->least_us = told.served_us;
 	}
 	forecast_add_job(filling->forecast, &told);
-	if (job->runner && (!job->runner->first || first_us < job_first_us(job->runner->first)))
+	if (job->runner && (!job->runner->first || first_us < job->runner->first->came_us))
 		job->runner->first = job;
 }
 
 static void fill_running(struct filling *filling, const struct job *job)
 {
+	const struct forecast_running running = {
+		.key = key_of(filling, job),
+		.rank = (int)job->policy.job_class,
+		.held_us = (double)(filling->view->now_us - job->record.dispatched_us),
+		.caps = {job->groups[GROUP_PROJECT], job->groups[GROUP_MODEL]},
+	};
+
 	if (job_holds_slot(job))
-		forecast_add_running(filling->forecast, key_of(filling, job),
-			(double)(filling->view->now_us - job->record.dispatched_us));
+		forecast_add_running(filling->forecast, &running);
 }
 
 static void fill_ring(struct filling *filling)
@@ -98,7 +105,7 @@ static void fill_place(struct filling *filling, const struct place *place)
 {
 	int64_t now_us = filling->view->now_us;
 	struct forecast_job told = {
-		.weight = 1,
+		.weight = place->weight,
 		.first_us = place->first_us,
 		.age_us = (double)(now_us - place->first_us),
 		.comes_us = filling->view->all_are_back ? 0 : (double)(place->back_us - now_us),

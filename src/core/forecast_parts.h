@@ -10,14 +10,26 @@ enum { FORECAST_NONE = -1 };
 struct forecast_run_key {
 	struct forecast_key is;
 	uint64_t running;
-	uint64_t waiting;   /* present ones */
-	double ages_us;	    /* their sum, at the time 0 */
-	double load_end_us; /* while it is the one that is loaded */
-	double waited_us;   /* its waiting jobs' time stood still so long: loads of its own */
-	double oldest_us;   /* scratch: the oldest present job's age */
+	uint64_t running_high; /* of the highest rank */
+	double load_end_us;    /* while it is the one that is loaded */
+	double waited_us;      /* its waiting jobs' time stood still so long: loads of its own */
+
+	/* scratch: of its present jobs, those left out that caps keep back */
+	uint64_t waiting;
+	double worth;	  /* their sum */
+	double ages_us;	  /* the sum of worth * age, at the time 0 */
+	double oldest_us; /* the oldest one's age */
+	int rank;	  /* the highest one, age included */
+	bool is_high;	  /* one has the highest rank without its age */
 };
 
-/* Jobs of one key, class and project in order of first arrival. */
+/* What bounds the running of a project or a model. */
+struct forecast_cap {
+	const struct job_group *group;
+	uint64_t running;
+};
+
+/* Jobs of one key, class, project and caps in order of first arrival. */
 struct forecast_lane {
 	size_t key;
 	int rank;
@@ -25,6 +37,9 @@ struct forecast_lane {
 	long head;	/* in jobs; FORECAST_NONE: empty */
 	long tail;
 	uint64_t present;
+	double worth;		  /* of the present ones: their sum */
+	double ages_us;		  /* the sum of worth * age, at the time 0 */
+	long caps[FORECAST_CAPS]; /* FORECAST_NONE: none */
 };
 
 struct forecast_project {
@@ -37,12 +52,15 @@ struct forecast_entry {
 	size_t lane;
 	size_t order; /* in which it was told */
 	long next;
+	double worth;
 	bool is_present;
 };
 
 struct forecast_slot {
 	size_t key;
+	int rank;
 	double end_us;
+	long caps[FORECAST_CAPS];
 };
 
 struct forecast {
@@ -53,6 +71,8 @@ struct forecast {
 	size_t lanes_count, lanes_room;
 	struct forecast_project *projects;
 	size_t projects_count, projects_room;
+	struct forecast_cap *caps;
+	size_t caps_count, caps_room;
 	struct forecast_entry *jobs;
 	size_t jobs_count, jobs_room;
 	struct forecast_slot *slots; /* that are taken */
@@ -68,6 +88,11 @@ struct forecast {
 };
 
 void *forecast_grow(void *items, size_t count, size_t *room, size_t bytes);
+/* It is there from now on. */
+void forecast_come(struct forecast *forecast, struct forecast_entry *entry);
+void forecast_take_slot(struct forecast *forecast, const struct forecast_slot *slot);
+/* The rank of one of this age. */
+int forecast_rank(const struct forecast *forecast, int rank, double age_us);
 /* forecast_replay.c */
 void forecast_replay(struct forecast *forecast);
 

@@ -5,6 +5,7 @@
 
 #include "core/fits.h"
 #include "core/forecast_parts.h"
+#include "core/job.h"
 #include "core/runner.h"
 
 #define SECOND_US 1e6
@@ -32,6 +33,13 @@ static struct forecast_entry *first_of(struct forecast *forecast, const struct f
 	return &forecast->jobs[at];
 }
 
+/* As a job's class rises with its age. */
+static int rank_now(const struct forecast *forecast, const struct forecast_entry *entry)
+{
+	return forecast_rank(
+		forecast, forecast->lanes[entry->lane].rank, entry->is.age_us + forecast->now_us);
+}
+
 static bool goes_before(const struct forecast *forecast, const struct forecast_entry *one,
 	const struct forecast_entry *other)
 {
@@ -39,16 +47,33 @@ static bool goes_before(const struct forecast *forecast, const struct forecast_e
 	const struct forecast_lane *b = &forecast->lanes[other->lane];
 	bool a_first = forecast->keys[a->key].is.goes_first;
 	bool b_first = forecast->keys[b->key].is.goes_first;
+	int a_rank = rank_now(forecast, one);
+	int b_rank = rank_now(forecast, other);
 	double a_served_us = forecast->projects[a->project].served_us;
 	double b_served_us = forecast->projects[b->project].served_us;
 
 	if (a_first != b_first)
 		return a_first;
-	if (a->rank != b->rank)
-		return a->rank > b->rank;
+	if (a_rank != b_rank)
+		return a_rank > b_rank;
 	if (a_served_us < b_served_us || a_served_us > b_served_us)
 		return a_served_us < b_served_us;
 	return one < other; /* they are sorted by first arrival */
+}
+
+/* As many of its project or its model run as may. */
+static bool is_capped(const struct forecast *forecast, const struct forecast_lane *lane)
+{
+	for (int i = 0; i < FORECAST_CAPS; i++) {
+		const struct forecast_cap *cap;
+
+		if (lane->caps[i] == FORECAST_NONE)
+			continue;
+		cap = &forecast->caps[lane->caps[i]];
+		if (cap->running >= cap->group->running_most)
+			return true;
+	}
+	return false;
 }
 
 static struct forecast_entry *next_job(struct forecast *forecast)
@@ -61,7 +86,8 @@ static struct forecast_entry *next_job(struct forecast *forecast)
 		const struct forecast_lane *lane = &forecast->lanes[i];
 		struct forecast_entry *entry;
 
-		if (lane->present == 0 || !is_served(&forecast->keys[lane->key]))
+		if (lane->present == 0 || !is_served(&forecast->keys[lane->key]) ||
+			is_capped(forecast, lane))
 			continue;
 		entry = first_of(forecast, lane);
 		if (!best || goes_before(forecast, entry, best))
@@ -80,6 +106,8 @@ static void take_out_of_lane(struct forecast *forecast, struct forecast_entry *e
 		link = &forecast->jobs[*link].next;
 	*link = entry->next;
 	lane->present--;
+	lane->worth -= entry->worth;
+	lane->ages_us -= entry->worth * entry->is.age_us;
 }
 
 static bool is_over(const struct forecast *forecast, const struct forecast_entry *entry)
@@ -94,40 +122,57 @@ static void start(struct forecast *forecast, struct forecast_entry *entry)
 {
 	struct forecast_lane *lane = &forecast->lanes[entry->lane];
 	struct forecast_run_key *key = &forecast->keys[lane->key];
+	struct forecast_slot slot = {
+		.key = lane->key,
+		.rank = lane->rank,
+		.end_us = forecast->now_us + key->is.service_us,
+	};
 
 	if (entry->is.ret_start_us)
 		*entry->is.ret_start_us = (int64_t)forecast->now_us;
 	take_out_of_lane(forecast, entry);
 	forecast->left--;
-	key->waiting--;
-	key->ages_us -= entry->is.age_us;
 	if (is_over(forecast, entry))
 		return;
 	forecast->projects[lane->project].served_us += key->is.service_us / entry->is.weight;
-	forecast->slots = forecast_grow(forecast->slots, forecast->slots_count,
-		&forecast->slots_room, sizeof(forecast->slots[0]));
-	forecast->slots[forecast->slots_count++] =
-		(struct forecast_slot){lane->key, forecast->now_us + key->is.service_us};
-	key->running++;
+	memcpy(slot.caps, lane->caps, sizeof(slot.caps));
+	forecast_take_slot(forecast, &slot);
 	key->is.served++;
+	key->is.last_rank = lane->rank;
 }
 
 /* Who is loaded. */
 
-static void find_oldest(struct forecast *forecast)
+/* Who waits, those left out that caps keep back: they make no key wait for a turn. */
+static void survey(struct forecast *forecast)
 {
-	for (size_t i = 0; i < forecast->keys_count; i++)
-		forecast->keys[i].oldest_us = 0;
+	for (size_t i = 0; i < forecast->keys_count; i++) {
+		struct forecast_run_key *key = &forecast->keys[i];
+
+		key->waiting = 0;
+		key->worth = key->ages_us = key->oldest_us = 0;
+		key->rank = 0;
+		key->is_high = false;
+	}
 	for (size_t i = 0; i < forecast->lanes_count; i++) {
 		const struct forecast_lane *lane = &forecast->lanes[i];
 		struct forecast_run_key *key = &forecast->keys[lane->key];
 		double age_us;
+		int rank;
 
-		if (lane->present == 0)
+		if (lane->present == 0 || is_capped(forecast, lane))
 			continue;
 		age_us = first_of(forecast, lane)->is.age_us + forecast->now_us;
+		rank = forecast_rank(forecast, lane->rank, age_us);
+		key->waiting += lane->present;
+		key->worth += lane->worth;
+		key->ages_us += lane->ages_us;
 		if (age_us > key->oldest_us)
 			key->oldest_us = age_us;
+		if (rank > key->rank)
+			key->rank = rank;
+		key->is_high |=
+			forecast->box.rank_most > 0 && lane->rank == forecast->box.rank_most;
 	}
 }
 
@@ -140,7 +185,7 @@ static bool is_overdue(const struct forecast *forecast, const struct forecast_ru
 static double index_of(const struct forecast *forecast, const struct forecast_run_key *key)
 {
 	double waiting = (double)key->waiting;
-	double reward = waiting * (SECOND_US + forecast->now_us) + key->ages_us +
+	double reward = key->worth * (SECOND_US + forecast->now_us) + key->ages_us +
 			key->is.coming * (SECOND_US + key->is.load_us / 2);
 
 	return reward /
@@ -154,9 +199,52 @@ static bool waits_for_turn(const struct forecast *forecast, size_t at)
 	       forecast->loading != (long)at;
 }
 
+static bool has_turn(const struct forecast_run_key *key)
+{
+	return key->is.model != NULL;
+}
+
+static bool is_there(const struct forecast_run_key *key)
+{
+	return has_turn(key) && (key->is.is_resident || key->running > 0);
+}
+
+/* What its turn is made of; one that fell idle is as what it was. */
+static bool is_turn_high(const struct forecast *forecast, const struct forecast_run_key *key)
+{
+	if (key->is_high || key->running_high > 0)
+		return true;
+	return key->waiting + key->running == 0 && key->is.last_rank == forecast->box.rank_most;
+}
+
+static bool outranks(const struct forecast *forecast, const struct forecast_run_key *one,
+	const struct forecast_run_key *other)
+{
+	return one->is_high && !is_turn_high(forecast, other);
+}
+
+static bool is_any_turn_lower(const struct forecast *forecast)
+{
+	for (size_t i = 0; i < forecast->keys_count; i++) {
+		const struct forecast_run_key *key = &forecast->keys[i];
+
+		if (is_there(key) && !is_turn_high(forecast, key))
+			return true;
+	}
+	return false;
+}
+
+static bool is_more_urgent(const struct forecast_run_key *one, const struct forecast_run_key *other)
+{
+	if (one->rank != other->rank)
+		return one->rank > other->rank;
+	return one->oldest_us > other->oldest_us;
+}
+
 static long choose(const struct forecast *forecast)
 {
-	long overdue = FORECAST_NONE;
+	bool is_any_lower = is_any_turn_lower(forecast);
+	long urgent = FORECAST_NONE;
 	long best = FORECAST_NONE;
 	double best_index = -1;
 
@@ -166,43 +254,44 @@ static long choose(const struct forecast *forecast)
 
 		if (!waits_for_turn(forecast, i))
 			continue;
-		if (is_overdue(forecast, key) &&
-			(overdue == FORECAST_NONE ||
-				key->oldest_us > forecast->keys[overdue].oldest_us))
-			overdue = (long)i;
+		if ((is_overdue(forecast, key) || (key->is_high && is_any_lower)) &&
+			(urgent == FORECAST_NONE || is_more_urgent(key, &forecast->keys[urgent])))
+			urgent = (long)i;
 		index = index_of(forecast, key);
 		if (index > best_index) {
 			best_index = index;
 			best = (long)i;
 		}
 	}
-	return overdue != FORECAST_NONE ? overdue : best;
-}
-
-static bool has_turn(const struct forecast_run_key *key)
-{
-	return key->is.model != NULL;
+	return urgent != FORECAST_NONE ? urgent : best;
 }
 
 static double floor_end_us(const struct forecast *forecast, const struct forecast_run_key *victim)
 {
-	return forecast->box.floor_loads * forecast->keys[forecast->target].is.load_us *
-		       victim->is.grow -
-	       victim->is.age_us;
+	const struct forecast_run_key *target = &forecast->keys[forecast->target];
+	double loads = outranks(forecast, target, victim)
+			       ? forecast->box.floor_loads_outranked
+			       : forecast->box.floor_loads * victim->is.grow;
+
+	return loads * target->is.load_us - victim->is.age_us;
 }
 
 static bool may_release(const struct forecast *forecast, const struct forecast_run_key *victim)
 {
+	const struct forecast_run_key *target = &forecast->keys[forecast->target];
+
 	if (victim->waiting == 0 || victim->is.is_cut)
 		return true;
 	return victim->is.served >= victim->is.parallel &&
 	       forecast->now_us >= floor_end_us(forecast, victim) &&
-	       is_overdue(forecast, &forecast->keys[forecast->target]);
+	       (is_overdue(forecast, target) || outranks(forecast, target, victim));
 }
 
-/* Smaller is the better victim: drained already, idle, dry, then any. */
-static int rank_of(const struct forecast_run_key *key)
+/* Smaller is the better victim: one that is not preloaded; drained already, idle, dry, any. */
+static int fitness_of(const struct forecast_run_key *key)
 {
+	if (key->is.is_pinned)
+		return 4;
 	if (key->is.is_cut)
 		return 0;
 	if (key->waiting > 0)
@@ -219,7 +308,7 @@ static bool fits_in(const struct forecast *forecast)
 	for (size_t i = 0; i < forecast->keys_count; i++) {
 		const struct forecast_run_key *key = &forecast->keys[i];
 
-		if (key == target || !has_turn(key) || (!key->is.is_resident && key->running == 0))
+		if (key == target || !is_there(key))
 			continue;
 		is_alone = false;
 		if (strcmp(key->is.model, target->is.model) == 0 || !fits_set_add(&set, key->is.id))
@@ -236,13 +325,12 @@ static struct forecast_run_key *choose_victim(struct forecast *forecast)
 
 	for (size_t i = 0; i < forecast->keys_count; i++) {
 		struct forecast_run_key *key = &forecast->keys[i];
-		bool is_there = key->is.is_resident || key->running > 0;
 
-		if (key == target || !has_turn(key) || !is_there)
+		if (key == target || !is_there(key))
 			continue;
 		if (strcmp(key->is.model, target->is.model) == 0)
 			return may_release(forecast, key) ? key : NULL;
-		if (may_release(forecast, key) && (!best || rank_of(key) < rank_of(best)))
+		if (may_release(forecast, key) && (!best || fitness_of(key) < fitness_of(best)))
 			best = key;
 	}
 	return best;
@@ -280,7 +368,6 @@ static void decide(struct forecast *forecast)
 
 	if (forecast->loading != FORECAST_NONE)
 		return;
-	find_oldest(forecast);
 	if (forecast->target == FORECAST_NONE ||
 		!waits_for_turn(forecast, (size_t)forecast->target)) {
 		undo_cuts(forecast);
@@ -344,19 +431,22 @@ static void end_load(struct forecast *forecast)
 	key->is.is_resident = true;
 	key->is.age_us = -forecast->now_us;
 	key->is.served = 0;
+	key->is.last_rank = 0;
 	forecast->loading = FORECAST_NONE;
 	forecast->target = FORECAST_NONE;
 	undo_cuts(forecast);
 }
 
-static void come(struct forecast *forecast, struct forecast_entry *entry)
+static void free_slot(struct forecast *forecast, const struct forecast_slot *slot)
 {
-	struct forecast_run_key *key = &forecast->keys[entry->is.key];
+	struct forecast_run_key *key = &forecast->keys[slot->key];
 
-	entry->is_present = true;
-	forecast->lanes[entry->lane].present++;
-	key->waiting++;
-	key->ages_us += entry->is.age_us;
+	key->running--;
+	key->running_high -= slot->rank >= forecast->box.rank_most;
+	for (int i = 0; i < FORECAST_CAPS; i++) {
+		if (slot->caps[i] != FORECAST_NONE)
+			forecast->caps[slot->caps[i]].running--;
+	}
 }
 
 static void happen(struct forecast *forecast)
@@ -364,7 +454,7 @@ static void happen(struct forecast *forecast)
 	for (size_t i = forecast->slots_count; i > 0; i--) {
 		if (forecast->slots[i - 1].end_us > forecast->now_us)
 			continue;
-		forecast->keys[forecast->slots[i - 1].key].running--;
+		free_slot(forecast, &forecast->slots[i - 1]);
 		forecast->slots[i - 1] = forecast->slots[--forecast->slots_count];
 	}
 	if (forecast->loading != FORECAST_NONE &&
@@ -376,7 +466,7 @@ static void happen(struct forecast *forecast)
 
 		if (entry->is.comes_us > forecast->now_us)
 			break;
-		come(forecast, entry);
+		forecast_come(forecast, entry);
 	}
 }
 
@@ -405,9 +495,11 @@ void forecast_replay(struct forecast *forecast)
 		double next_us;
 
 		happen(forecast);
+		survey(forecast);
 		decide(forecast);
 		while ((entry = next_job(forecast)))
 			start(forecast, entry);
+		survey(forecast);
 		next_us = next_event_us(forecast);
 		if (next_us < 0)
 			break;

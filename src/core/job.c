@@ -33,6 +33,8 @@ void job_init(struct job *job, struct tally *tally)
 	memset(job, 0, sizeof(*job));
 	record_init(&job->record);
 	job->record.is_job = true;
+	job->policy.job_class = CLASS_NORMAL;
+	job->policy.weight = 1;
 	job->state = JOB_READING;
 	job->tally = tally;
 	job->start_us = -1;
@@ -115,6 +117,16 @@ bool job_holds_slot(const struct job *job)
 	       job->state == JOB_STREAMING;
 }
 
+static bool is_full(const struct job_group *group)
+{
+	return group && group->running_most > 0 && group->running >= group->running_most;
+}
+
+bool job_is_capped(const struct job *job)
+{
+	return is_full(job->groups[GROUP_PROJECT]) || is_full(job->groups[GROUP_MODEL]);
+}
+
 bool job_belongs_in_ring(const struct job *job)
 {
 	return job->state == JOB_QUEUED || job->state == JOB_CONNECTING ||
@@ -148,13 +160,6 @@ void job_load_ended(struct job *job, int64_t now_us)
 	job->record.load_wait_us += took_us;
 	if (job->deadline_us)
 		job->deadline_us += took_us;
-}
-
-int64_t job_first_us(const struct job *job)
-{
-	if (job->first_us)
-		return job->first_us;
-	return job->record.body_complete_us ? job->record.body_complete_us : job->queued_since_us;
 }
 
 int64_t job_wait_end_us(const struct job *job)

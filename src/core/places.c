@@ -57,7 +57,8 @@ void places_keep(struct places *places, const struct job *job, int retry_after, 
 		.body = job->body_hash,
 		.project = places_project(job),
 		.job_class = job->policy.job_class,
-		.first_us = job_first_us(job),
+		.weight = job->policy.weight,
+		.first_us = job->came_us,
 		.back_us = now_us + (int64_t)retry_after * US_PER_S,
 		.until_us = now_us + (int64_t)(retry_after + GRACE_S) * US_PER_S,
 	};
@@ -65,9 +66,9 @@ void places_keep(struct places *places, const struct job *job, int retry_after, 
 
 static void put_last(struct places *places, struct job *job)
 {
-	if (job_first_us(job) <= places->last_us)
-		job->first_us = places->last_us + 1;
-	places->last_us = job_first_us(job);
+	if (job->came_us <= places->last_us)
+		job->came_us = places->last_us + 1;
+	places->last_us = job->came_us;
 }
 
 void places_claim(struct places *places, struct job *job, int64_t now_us)
@@ -89,7 +90,7 @@ void places_claim(struct places *places, struct job *job, int64_t now_us)
 		put_last(places, job);
 		return;
 	}
-	job->first_us = places->all[oldest].first_us;
+	job->came_us = places->all[oldest].first_us;
 	forget(places, oldest);
 }
 
@@ -104,7 +105,7 @@ int64_t places_before(const struct places *places, const struct job *job, int64_
 
 		if (place->until_us > now_us && place->until_us > until_us && place->key == key &&
 			place->project == project && place->job_class == job->policy.job_class &&
-			place->first_us < job_first_us(job))
+			place->first_us < job->came_us)
 			until_us = place->until_us;
 	}
 	return until_us;

@@ -22,6 +22,7 @@ struct place {
 	/* where it is */
 	uint64_t project;
 	enum job_class job_class;
+	double weight;
 	int64_t first_us; /* monotonic: its first arrival */
 	int64_t back_us;  /* its client was told to come then */
 	int64_t until_us; /* and is waited for until then */
@@ -36,7 +37,7 @@ struct places {
 /* A zeroed struct keeps none. The job is refused and to come back in `retry_after` seconds. */
 void places_keep(struct places *places, const struct job *job, int retry_after, int64_t now_us);
 /* Gives the job the place that is kept for it, if one is; else one behind all others, also of those
- * that came in the same moment: job_first_us() differs between any two. After scheduler_enter(). */
+ * that came in the same moment: job->came_us differs between any two. After scheduler_enter(). */
 void places_claim(struct places *places, struct job *job, int64_t now_us);
 /* Forgets those whose time is over. */
 void places_sweep(struct places *places, int64_t now_us);

@@ -113,11 +113,33 @@ static enum api_family family_of(const char *path)
 	return is_below(path, "/v1") ? API_OPENAI : API_NATIVE;
 }
 
+const char *own_endpoint_methods(enum own_endpoint own)
+{
+	return strcmp(own_rows[own].method, "GET") == 0 ? "GET, HEAD" : own_rows[own].method;
+}
+
+/* NULL: it is another path. Else what follows the endpoint's own: nothing, or an id. */
+static const char *rest_of(const char *path, const char *own)
+{
+	size_t length = strlen(own);
+	bool has_id = own[length - 1] == '/';
+
+	if (strncmp(path, own, length) != 0)
+		return NULL;
+	path += length;
+	if (has_id)
+		return *path && !strchr(path, '/') ? path : NULL;
+	return *path ? NULL : path;
+}
+
 static bool find_own(struct route *route, const char *method, const char *path)
 {
 	for (int i = 0; i < OWN_COUNT; i++) {
-		if (strcmp(path, own_rows[i].path) != 0)
+		const char *rest = rest_of(path, own_rows[i].path);
+
+		if (!rest)
 			continue;
+		route->own_id = *rest ? rest : NULL;
 		route->kind = ROUTE_OWN;
 		route->own = (enum own_endpoint)i;
 		route->method_allowed =

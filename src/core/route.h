@@ -45,11 +45,16 @@ enum route_kind {
 	ROUTE_GONE, /* 410 */
 };
 
-/* Our own endpoints (PRODUCT 1.3); what later issues add joins the list. */
-#define OWN_ENDPOINTS(X)                                   \
-	X(HEALTH, "GET", "/api/v1/health")                 \
-	X(QUEUE_STATS, "GET", "/api/v1/queue/stats")       \
-	X(QUEUE_REQUESTS, "GET", "/api/v1/queue/requests") \
+/* Our own endpoints (PRODUCT 1.3); what later issues add joins the list. A path that ends in a
+ * slash is followed by an id. */
+#define OWN_ENDPOINTS(X)                                      \
+	X(HEALTH, "GET", "/api/v1/health")                    \
+	X(QUEUE_STATS, "GET", "/api/v1/queue/stats")          \
+	X(QUEUE_REQUESTS, "GET", "/api/v1/queue/requests")    \
+	X(QUEUE_REQUEST, "DELETE", "/api/v1/queue/requests/") \
+	X(QUEUE_PAUSE, "POST", "/api/v1/queue/pause")         \
+	X(QUEUE_RESUME, "POST", "/api/v1/queue/resume")       \
+	X(EVENTS, "GET", "/api/v1/events")                    \
 	X(CONFIG, "GET", "/api/v1/config")
 
 enum own_endpoint {
@@ -65,6 +70,7 @@ struct route {
 	enum api_family family;
 	enum own_endpoint own;	 /* ROUTE_OWN */
 	bool method_allowed;	 /* ROUTE_OWN: false: 405 */
+	const char *own_id;	 /* ROUTE_OWN with an id: the end of `path`; else NULL */
 	const char *rewrite;	 /* an alias: the path to send on instead; else NULL */
 	const char *use_instead; /* ROUTE_GONE: the call to use, as text */
 	/* GET and HEAD of /, /api/version and /api/ps are logged only with log_operations = all
@@ -72,7 +78,9 @@ struct route {
 	bool is_poll;
 };
 
-/* `path` is request_head.path. Never fails: unknown is a pass. */
+/* For Allow: the methods that the endpoint takes. */
+const char *own_endpoint_methods(enum own_endpoint own);
+/* `path` is request_head.path; the route may point into it. Never fails: unknown is a pass. */
 struct route route_find(const char *method, const char *path);
 
 #endif

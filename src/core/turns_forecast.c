@@ -33,10 +33,12 @@ static void add_runner(struct turns *turns, const struct scheduler_view *view,
 		.coming = runner_arrivals(runner, view->now_us, load_us),
 		.parallel = (uint64_t)view->settings->max_concurrent,
 		.is_resident = runner->is_resident && runner != turns->victim,
+		.is_pinned = runner->keep_alive.is_pinned,
 		.is_cut = runner->is_cut,
 		.grow = runner->grow,
 		.age_us = (double)(view->now_us - runner->began_us),
 		.served = runner->served,
+		.last_rank = (int)runner->last,
 	};
 	runner->first = NULL;
 	runner->forecast_key = forecast_add_key(forecast, &key);
@@ -57,8 +59,12 @@ void turns_forecast(
 		.slots = (uint64_t)view->settings->max_concurrent,
 		.max_turn_wait_us = (double)view->settings->max_turn_wait_ms * US_PER_MS,
 		.floor_loads = TURNS_FLOOR_LOADS,
+		.floor_loads_outranked = TURNS_FLOOR_LOADS_INTERACTIVE,
 		.growth = TURNS_GROWTH,
 		.growth_most = TURNS_GROW_MOST,
+		.rank_most = CLASS_INTERACTIVE,
+		.ageing_us = (double)turns_ageing_us(view->settings),
+		.worth = turns_class_weight,
 		.fits = &turns->fits,
 	};
 	struct list *node;

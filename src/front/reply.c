@@ -18,6 +18,7 @@
 enum {
 	DATE_BYTES = 48,
 	US_PER_S = 1000 * 1000,
+	STATUS_OK = 200,
 	STATUS_NO_CONTENT = 204,
 	STATUS_BAD_REQUEST = 400,
 	STATUS_UNAUTHORIZED = 401,
@@ -106,6 +107,33 @@ void reply_head(struct client *client, int status, const char *reason, const str
 		add_text(output, "Connection: close\r\n");
 	else if (client->has_head && client->head.version_minor == 0)
 		add_text(output, "Connection: keep-alive\r\n");
+	add_text(output, "\r\n");
+	client_mark_dirty(client);
+}
+
+void reply_stream_head(struct client *client, const char *content_type, const char *request_id)
+{
+	struct fields fields = {0};
+	bool is_head = strcmp(client->head.method, "HEAD") == 0;
+	struct framing framing = {.kind = is_head ? FRAMING_NONE : FRAMING_UNTIL_CLOSE};
+
+	fields_add_text(&fields, "Content-Type", content_type);
+	fields_add_text(&fields, "Cache-Control", "no-store");
+	if (request_id)
+		fields_add_text(&fields, "X-Request-Id", request_id);
+	cors_add_fields(&fields, client->clients->settings, &client->head);
+	reply_head(client, STATUS_OK, NULL, &fields, framing, -1);
+	fields_finish(&fields);
+}
+
+void reply_interim(struct client *client, int status, const struct fields *fields)
+{
+	struct evbuffer *output = client_output(client);
+
+	assert(!client->answer_begun && client->head.version_minor > 0);
+	add_status_line(output, status, NULL);
+	for (size_t i = 0; i < fields->count; i++)
+		field_write(output, &fields->items[i]);
 	add_text(output, "\r\n");
 	client_mark_dirty(client);
 }

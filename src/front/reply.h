@@ -27,6 +27,11 @@ struct evbuffer;
  */
 void reply_head(struct client *client, int status, const char *reason, const struct fields *fields,
 	struct framing framing, int64_t bodiless_length);
+/* The head of a stream of our own: 200, a body of unknown length that is never cached, with CORS
+ * fields. `request_id` NULL: none. */
+void reply_stream_head(struct client *client, const char *content_type, const char *request_id);
+/* An interim answer (RFC 9110 §15.2), before the head and only to HTTP/1.1: it commits nothing. */
+void reply_interim(struct client *client, int status, const struct fields *fields);
 /* One piece, all of `data` is taken; chunked: it becomes one chunk. Empty pieces are dropped. */
 void reply_data(struct client *client, struct evbuffer *data);
 /* The answer is complete. on_sent follows when the kernel has it. */

@@ -1,7 +1,7 @@
 /*
  * The allocator that every yajl handle of this folder gets: yajl does not check what malloc()
  * returns, so ours ends the program (STYLE B6.9). What yajl allocates is bounded by json/filter
- * when it parses and by our own texts when it writes. Called by writer, peek and answer.
+ * when it parses and by our own texts when it writes. Called by writer, peek, answer and walk.
  */
 #ifndef SO_JSON_YAJL_MEMORY_H
 #define SO_JSON_YAJL_MEMORY_H

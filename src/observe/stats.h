@@ -10,6 +10,7 @@
 
 #include "base/histogram.h"
 #include "core/record.h"
+#include "observe/cuts.h"
 
 struct stats {
 	struct histogram wait_us;    /* of dispatched jobs */
@@ -24,6 +25,7 @@ struct stats {
 	uint64_t model_loads;
 	/* jobs whose client announced less patience than such a job takes */
 	uint64_t patience_doubted;
+	struct cuts cuts;
 };
 
 /* A zeroed struct is empty. */

@@ -2,25 +2,9 @@
  * with a time at which it can be, and its place is kept. */
 #include "base/ticker.h"
 #include "config/settings.h"
-#include "core/announced.h"
 #include "core/patience.h"
 #include "core/scheduler.h"
-#include "front/client.h"
-#include "http/head.h"
 #include "relay/relay_parts.h"
-
-void relay_note_patience(struct relay_job *carried)
-{
-	struct job *job = &carried->job;
-	int64_t announced_us = announced_patience_us(&client_head(carried->client)->fields);
-
-	/* What the client says goes before what is said of it. */
-	if (announced_us > 0)
-		job->policy.patience_us = announced_us;
-	else if (job->policy.patience_us == 0)
-		job->policy.patience_us = announced_by_agent_us(job->record.user_agent,
-			carried->route.rewrite ? carried->route.rewrite : job->record.path);
-}
 
 void relay_begin_patience(struct relay_job *carried)
 {

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -10,7 +11,6 @@
 #include "base/delay.h"
 #include "base/graveyard.h"
 #include "base/memory.h"
-#include "base/pieces.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "core/permission.h"
@@ -20,6 +20,7 @@
 #include "front/client.h"
 #include "front/reply.h"
 #include "io/spool.h"
+#include "relay/body.h"
 #include "relay/forward.h"
 #include "relay/pass.h"
 #include "relay/relay_parts.h"
@@ -45,6 +46,7 @@ void relay_destroy(struct relay *relay)
 		return;
 	relay_stop(relay);
 	graveyard_run(relay->parts.graveyard);
+	liveness_finish(&relay->life);
 	settings_return(relay->settings);
 	free(relay);
 }
@@ -114,6 +116,24 @@ void relay_stop(struct relay *relay)
 	}
 }
 
+size_t relay_cancel(struct relay *relay, const char *id)
+{
+	struct list *node;
+	struct list *following;
+	size_t count = 0;
+
+	LIST_EACH_SAFE(&relay->jobs, node, following)
+	{
+		struct relay_job *carried = relay_job_of(CONTAINER_OF(node, struct job, link));
+
+		if (strcmp(carried->job.record.request_id, id) != 0)
+			continue;
+		relay_fail(carried, OUTCOME_CANCELLED, NULL);
+		count++;
+	}
+	return count;
+}
+
 static bool waits_for(const struct job *job, const struct runner *runner)
 {
 	return job->state == JOB_QUEUED && job->runner == runner;
@@ -178,6 +198,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct relay_job *carried = arg;
 
 	carried->timer_due_us = 0;
+	relay_beat(carried);
 	relay_upstream_timeout(carried);
 }
 
@@ -207,9 +228,20 @@ static int64_t limit_of(const struct relay_job *carried)
 	return limit_ms > 0 ? carried->state_since_us + limit_ms * US_PER_MS : 0;
 }
 
+/* I4: one timer, for whatever is nearest. */
+static int64_t next_due(const struct relay_job *carried)
+{
+	int64_t limit_us = limit_of(carried);
+	bool is_beating = carried->beat_due_us && carried->job.state != JOB_STREAMING;
+
+	if (is_beating && (!limit_us || carried->beat_due_us < limit_us))
+		return carried->beat_due_us;
+	return limit_us;
+}
+
 void relay_arm(struct relay_job *carried)
 {
-	int64_t due_us = limit_of(carried);
+	int64_t due_us = next_due(carried);
 	int64_t wait_us = due_us - ticker_now_us();
 
 	/* A timer that is pending for an earlier moment looks again when it fires. */
@@ -281,10 +313,10 @@ static void become_pass(struct relay_job *carried)
 static bool pass_model(struct relay_job *carried, bool is_valid)
 {
 	const char *model = is_valid ? carried->job.record.model : NULL;
+	struct permission permission = {carried->settings, carried->key, carried->listener};
 	char *text;
 
-	if (!permission_limits_models(carried->settings, carried->key) ||
-		permission_model(carried->settings, carried->key, model))
+	if (!permission_limits_models(&permission) || permission_model(&permission, model))
 		return true;
 	text = model ? mem_printf("the model %s is not permitted here (allow_models)", model)
 		     : mem_strdup("no model could be read in the body, and models are limited here "
@@ -299,16 +331,19 @@ static void enter_queue(struct relay_job *carried)
 {
 	struct relay *relay = carried->relay;
 	struct job *job = &carried->job;
-	const struct peek_result *seen = peek_finish(carried->peek);
+	const struct peek_result *seen = relay_body_finish(carried);
 	struct admission admission = relay_admission(relay, carried->settings);
 	enum outcome refusal;
+	const struct job_group *of_project, *of_model;
 	int64_t now_us = ticker_now_us();
 	bool is_unload = is_mere_unload(carried, seen);
+	bool has_json = seen->valid;
 
 	job->record.body_complete_us = now_us;
 	note_peek(carried, seen);
 	policy_add_model(&job->policy, carried->settings, job->record.model);
-	if (!pass_model(carried, seen->valid))
+	if (!pass_model(carried, seen->valid) || !relay_body_permit_images(carried) ||
+		!relay_body_edit(carried, is_unload))
 		return;
 	if (is_unload) {
 		become_pass(carried);
@@ -318,6 +353,9 @@ static void enter_queue(struct relay_job *carried)
 	if (admission_at_queue(&admission) != OUTCOME_NONE)
 		relay_test_patience(relay);
 	refusal = admission_at_queue(&admission);
+	scheduler_groups(relay->parts.scheduler, job, &of_project, &of_model);
+	if (refusal == OUTCOME_NONE)
+		refusal = admission_at_groups(&admission, &job->policy, of_project, of_model);
 	if (refusal == OUTCOME_NONE && !ring_put(relay->parts.ring, job))
 		refusal = OUTCOME_QUEUE_FULL;
 	if (refusal != OUTCOME_NONE) {
@@ -326,23 +364,15 @@ static void enter_queue(struct relay_job *carried)
 	}
 	scheduler_enter(relay->parts.scheduler, carried->settings, job, seen, now_us);
 	relay_begin_patience(carried);
-	peek_destroy(carried->peek);
-	carried->peek = NULL;
+	relay_body_destroy(carried);
 	job->queued_since_us = now_us;
 	job->deadline_us =
 		job->policy.timeout_ms > 0 ? now_us + job->policy.timeout_ms * US_PER_MS : 0;
 	if (scheduler_is_loading(relay->parts.scheduler, job))
 		job_load_begun(job, now_us);
+	relay_begin_beats(carried, has_json);
 	relay_set_state(carried, JOB_QUEUED);
 	relay_arm(carried);
-}
-
-static void feed_peek(void *object, const void *bytes, size_t length)
-{
-	struct relay_job *carried = object;
-
-	peek_feed(carried->peek, bytes, length);
-	hash64_feed(&carried->body_hash, bytes, length);
 }
 
 static void on_body(void *arg, struct evbuffer *data, bool is_complete)
@@ -354,7 +384,7 @@ static void on_body(void *arg, struct evbuffer *data, bool is_complete)
 	enum outcome refusal;
 
 	assert(carried->job.state == JOB_READING);
-	pieces_feed(data, feed_peek, carried);
+	relay_body_feed(carried, data);
 	if (!spool_append(carried->spool, data)) {
 		relay_fail(carried, OUTCOME_QUEUE_FULL,
 			"no room to keep the request body: free space in spool_directory");
@@ -425,6 +455,18 @@ static const struct client_user user = {
 	.on_sent = on_sent,
 };
 
+/* What holds for it by what its head tells. */
+static void settle_policy(struct relay_job *carried)
+{
+	struct job *job = &carried->job;
+	struct policy_request request =
+		forward_policy_request(carried->client, &carried->route, &job->record);
+
+	policy_init(&job->policy, carried->settings);
+	policy_add_request(&job->policy, carried->settings, &request);
+	job->record.priority = mem_strdup(job_class_name(job->policy.job_class));
+}
+
 /* A new job in READING that has the client. */
 static struct relay_job *begin(
 	struct relay *relay, struct client *client, const struct route *route)
@@ -434,17 +476,17 @@ static struct relay_job *begin(
 	carried->relay = relay;
 	carried->settings = settings_take(relay->settings);
 	carried->key = client_key(client);
+	carried->listener = match_listener(&carried->settings->rules, client_listen(client));
 	carried->route = *route;
 	carried->client = client;
 	job_init(&carried->job, relay->parts.tally);
-	policy_init(&carried->job.policy, carried->settings);
 	list_append(&relay->jobs, &carried->job.link);
-	forward_fill_record(&carried->job.record, client, route);
-	relay_note_patience(carried);
+	forward_fill_record(&carried->job.record, client, route, carried->settings);
+	settle_policy(carried);
 	carried->has_body = client_head(client)->framing.kind != FRAMING_NONE;
 	carried->spool = spool_create(
 		(size_t)carried->settings->body_memory, carried->settings->spool_directory);
-	carried->peek = peek_create();
+	relay_body_begin(carried);
 	client_accept(client, &user, carried);
 	return carried;
 }

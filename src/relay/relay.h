@@ -7,9 +7,11 @@
 #define SO_RELAY_RELAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/admission.h"
+#include "core/liveness.h"
 #include "core/record.h"
 #include "core/scheduler.h"
 #include "core/tally.h"
@@ -46,6 +48,10 @@ struct relay_parts {
 	struct record_events observers;
 	/* What the scheduler sees now. */
 	struct scheduler_view (*on_view)(void *arg);
+	/* Of a waiting job, among those that wait: 1 is next. */
+	int64_t (*place)(void *arg, const struct job *job);
+	/* Ollama said nothing to this job in the time allowed; it ends next. */
+	void (*on_silent)(void *arg, const struct job *job, enum liveness liveness);
 	/* Something changed that the scheduler should see; the turn's tail asks it. */
 	void (*on_changed)(void *arg);
 	void *arg;
@@ -71,6 +77,9 @@ void relay_load_ended(struct relay *relay, const struct runner *runner);
  * `text` NULL: the outcome's. */
 void relay_load_failed(struct relay *relay, const struct runner *runner, enum outcome outcome,
 	int status, const char *text);
+/* An operator ends the jobs of this id, in whatever state: 410, or in the stream's own form and the
+ * cut. Returns how many. */
+size_t relay_cancel(struct relay *relay, const char *id);
 /* From now on new jobs are refused with SHUTTING_DOWN. */
 void relay_drain(struct relay *relay);
 /* drain_timeout is over: waiting jobs get 503, running ones are cut. */

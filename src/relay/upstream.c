@@ -19,6 +19,7 @@
 #include "front/reply.h"
 #include "http/head.h"
 #include "io/spool.h"
+#include "relay/body.h"
 #include "relay/forward.h"
 #include "relay/relay_parts.h"
 
@@ -108,10 +109,17 @@ static void on_head(void *arg, const struct exchange_head *head)
 	relay_forget_body(carried);
 	relay_set_state(carried, JOB_STREAMING);
 	carried->status = head->status;
+	relay_note_life(carried);
 	if (head->status < STATUS_CLIENT_ERROR && record->model &&
 		!scheduler_runs_elsewhere(&carried->job))
 		residency_note_used(carried->relay->parts.residency, record->model);
 	begin_tap(carried, head);
+	if (carried->job.reply == REPLY_COMMITTED) {
+		relay_join_answer(carried);
+		if (carried->job.state == JOB_STREAMING)
+			relay_arm(carried);
+		return;
+	}
 	forward_response(&forward, head->fields, record, carried->listed);
 	reply_head(carried->client, head->status, head->reason, &forward.fields, head->framing, -1);
 	forward_finish(&forward);
@@ -133,8 +141,10 @@ static void on_data(void *arg, struct evbuffer *data)
 
 	if (!record->first_byte_us)
 		record->first_byte_us = ticker_now_us();
-	record->response_bytes += (int64_t)evbuffer_get_length(data);
 	pieces_feed(data, feed_tap, carried->tap);
+	if (relay_answered_error(carried))
+		return;
+	record->response_bytes += (int64_t)evbuffer_get_length(data);
 	reply_data(carried->client, data);
 	if (!carried->upstream_paused && !client_has_room(carried->client)) {
 		carried->upstream_paused = true;
@@ -153,6 +163,16 @@ void relay_client_has_room(struct relay_job *carried)
 	relay_arm(carried);
 }
 
+/* Its keep_alive of 0 unloads the model now, unless others use it. */
+static void note_unload(struct relay_job *carried)
+{
+	const struct relay_parts *parts = &carried->relay->parts;
+
+	if (carried->job.record.model)
+		residency_note_unloaded(parts->residency, carried->job.record.model);
+	probe_refresh_soon(parts->probe);
+}
+
 static void on_end(void *arg, enum exchange_end end)
 {
 	struct relay_job *carried = arg;
@@ -161,10 +181,18 @@ static void on_end(void *arg, enum exchange_end end)
 	int64_t held_us = now_us - carried->job.record.dispatched_us;
 
 	carried->exchange = NULL;
+	relay_body_note_context(carried);
 	switch (end) {
 	case EXCHANGE_COMPLETE:
+		relay_note_life(carried);
+		if (relay_answered_error(carried)) {
+			relay_tell_error(carried);
+			break;
+		}
 		scheduler_slot_freed(scheduler, &carried->job, held_us);
 		scheduler_released(scheduler, &carried->job, held_us, now_us);
+		if (carried->job.unloads)
+			note_unload(carried);
 		reply_end(carried->client);
 		carried->job.reply = REPLY_ENDED;
 		relay_set_state(carried, JOB_FLUSHING);
@@ -215,9 +243,12 @@ void relay_dispatch(struct relay *relay, struct job *job)
 	job->record.dispatched_us = now_us;
 	job->record.attempts++;
 	scheduler_sent(relay->parts.scheduler, job);
-	carried->listed = job->record.model
+	carried->runs_elsewhere = scheduler_runs_elsewhere(job);
+	carried->listed = job->record.model && !carried->runs_elsewhere
 				  ? residency_has(relay->parts.residency, job->record.model, now_us)
 				  : KNOWN_NOT;
+	carried->context_at_dispatch =
+		residency_context_length(relay->parts.residency, job->record.model);
 	/* It waited for a load of ours: cold, though the model is up now (PRODUCT 4.1). */
 	if (job->record.load_wait_us >= 0)
 		carried->listed = KNOWN_FALSE;
@@ -300,13 +331,13 @@ void relay_upstream_timeout(struct relay_job *carried)
 		break;
 	case JOB_AWAITING:
 		if (is_over(carried, settings->upstream_first_byte_timeout_ms)) {
-			relay_fail(carried, OUTCOME_UPSTREAM_TIMEOUT, NULL);
+			relay_end_silent(carried);
 			return;
 		}
 		break;
 	case JOB_STREAMING:
 		if (relay_idle_limit(carried) && relay_idle_limit(carried) <= ticker_now_us()) {
-			relay_fail(carried, OUTCOME_UPSTREAM_TIMEOUT, NULL);
+			relay_end_silent(carried);
 			return;
 		}
 		break;

@@ -82,6 +82,8 @@ class Ours:
         flags = ["--header-timeout", CLIENT_SECONDS, "--body-timeout", CLIENT_SECONDS]
         flags += ["--upstream-first-byte-timeout", UPSTREAM_SECONDS, "--upstream-idle-timeout", UPSTREAM_SECONDS]
         flags += ["--drain-timeout", CLIENT_SECONDS, "--log-level", "error"]
+        # the scripted upstream has no /api/ps: turns would wait for it, and ask it about models
+        flags += ["--scheduler", "fifo"]
         self.program = Proxy(folder, flags, f"http://127.0.0.1:{self.upstream.port}")
         self.port = self.program.port
 

@@ -235,6 +235,11 @@ class Proxy(Program):
     def stats(self):
         return self.own("/api/v1/queue/stats")
 
+    def change(self, method, target, body=None, headers=None):
+        """A call that changes something: (status, parsed JSON)."""
+        status, data = ask(self.own_url, method, target, body, headers=self.own_headers | (headers or {}))
+        return status, json.loads(data)
+
     def requests(self):
         """The living jobs."""
         return self.own("/api/v1/queue/requests")["requests"]

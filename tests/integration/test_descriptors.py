@@ -12,7 +12,8 @@ NO_DESCRIPTOR = 3
 
 @pytest.mark.sim(config=ENDLESS)
 def test_out_of_descriptors_is_not_taken_for_a_dead_ollama(proxy, wire):
-    server = proxy()
+    # turns' own requests would leave a connection that the first job could use
+    server = proxy("--scheduler", "fifo")
     server.wait_for(lambda stats: stats["upstream"]["state"] == "up")
     running, first, second, other = (wire(server.url) for _ in range(4))
     for connection in (running, first, second, other):

@@ -75,7 +75,8 @@ def test_cold_and_warm_are_told_apart(proxy, wire):
         assert connection.ask("POST", target, chat_body()).status == 200
     cold, warm, openai = server.wait_log(3)
     assert (cold["model_warm_start"], warm["model_warm_start"], openai["model_warm_start"]) == (False, True, True)
-    assert cold["model_load_ms"] >= 400
+    assert cold["load_wait_ms"] >= 400
+    assert warm["load_wait_ms"] is None
     assert 0 < warm["model_load_ms"] < 100
     assert openai["model_load_ms"] is None
     stats = server.stats()

@@ -22,7 +22,8 @@ LOADING = talker(3, 0, num_parallel=4, load_ms=3000)
 
 @pytest.mark.sim(config=LOADING)
 def test_killing_ollama_while_jobs_wait_and_are_sent_loses_none(sim, proxy):
-    server = proxy("--max-concurrent", 3)
+    # with turns nothing is sent before the load is over: test_turns.py kills it there
+    server = proxy("--max-concurrent", 3, "--scheduler", "fifo")
     answers = {}
     threads = [threading.Thread(target=ask_in_thread, args=(server.url, answers, n)) for n in range(23)]
     for thread in threads:

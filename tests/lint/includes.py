@@ -28,7 +28,8 @@ ALLOWED = {
     "health": CARRIERS,
 }
 # Single headers beyond the folders.
-ALLOWED_HEADERS = {"admin": {"front/reply.h", "front/access.h"}}
+# front/client.h: who asked, the body of a pause, the stream of events.
+ALLOWED_HEADERS = {"admin": {"front/reply.h", "front/access.h", "front/client.h"}}
 
 # Each library has one home: what an include of it looks like, and the modules (or folders) that may.
 HOMES = [
@@ -38,6 +39,7 @@ HOMES = [
     ("libsystemd", r"systemd/.*", {"io/systemd"}),
     ("yajl", r"yajl/.*", {"json/"}),
     ("libconfig", r"libconfig\.h(\+\+)?", {"config/"}),
+    ("zlib", r"zlib\.h", {"report/input"}),
 ]
 # core decides and does no I/O: not even libevent's buffers.
 CORE_FORBIDDEN = re.compile(r"event2/.*|event\.h|sys/(socket|epoll|un|uio|stat|file)\.h|netinet/.*|netdb\.h|poll\.h|fcntl\.h|unistd\.h|signal\.h")
@@ -48,7 +50,6 @@ GENERATED = "build_config.h"
 
 # Exceptions with their reason. One that is used no more is a finding too.
 EXCEPTIONS = {
-    ("src/admin/admin.c", "front/client.h"): "the query of a request, for ?ready=1",
     ("src/core/identity.c", "event2/util.h"): "random bytes for ids: no loop, no socket",
     ("src/back/answer.c", "event2/http.h"): "the part of exchange that compares what evhttp parsed with what its witness did",
     ("src/back/outgoing.h", "event2/http.h"): "the part of exchange that makes a request for evhttp",
@@ -164,7 +165,7 @@ CASES = [
     Case("front sees back", one("src/front/reply.c", "<stdio.h>", '"back/pool.h"'), [("src/front/reply.c", 2)]),
     Case("back sees observe", one("src/back/pool.h", '"observe/stats.h"'), [("src/back/pool.h", 1)]),
     Case("relay sees observe", one("src/relay/pass.c", '"observe/stats.h"'), [("src/relay/pass.c", 1)]),
-    Case("admin sees reply and nothing else of front", one("src/admin/a.c", '"front/reply.h"', '"front/clients.h"'), [("src/admin/a.c", 2)]),
+    Case("admin sees a few headers of front and no others", one("src/admin/a.c", '"front/reply.h"', '"front/clients.h"'), [("src/admin/a.c", 2)]),
     Case("a folder sees the root", one("src/relay/relay.c", '"proxy.h"'), [("src/relay/relay.c", 1)]),
     Case("a tool in the serving path", one("src/admin/a.c", '"report/report.h"'), [("src/admin/a.c", 1)]),
     Case("an unknown folder", {"src/misc/a.c": ""}, [("src/misc/a.c", 0)]),
@@ -172,6 +173,7 @@ CASES = [
     Case("evhttp away from home", one("src/relay/relay.c", "<event2/http.h>"), [("src/relay/relay.c", 1)]),
     Case("OpenSSL away from home", one("src/front/listener.c", "<openssl/ssl.h>"), [("src/front/listener.c", 1)]),
     Case("yajl away from home", one("src/observe/stats.c", "<yajl/yajl_gen.h>"), [("src/observe/stats.c", 1)]),
+    Case("zlib away from home", one("src/relay/pass.c", "<zlib.h>"), [("src/relay/pass.c", 1)]),
     Case("libconfig away from home", one("src/main.c", "<libconfig.h>"), [("src/main.c", 1)]),
     Case("bare names", one("src/main.c", "<log.h>", '"thread.h"') | one("subprojects/ollama-sim/main.c", '"config.h"'),
          [("src/main.c", 1), ("src/main.c", 2), ("subprojects/ollama-sim/main.c", 1)]),

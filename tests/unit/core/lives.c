@@ -264,6 +264,18 @@ static struct job *later_than(const struct world *world, struct job *job)
 	return job;
 }
 
+/* By a scheduler without rules. */
+static struct carried *misled(const struct world *world, struct carried *carried)
+{
+	struct carried *other = NULL;
+
+	if (world->fault == FAULT_CAP_IGNORED)
+		other = world_capped(world);
+	else if (world->fault == FAULT_CLASS_IGNORED)
+		other = world_outclassed(world, carried);
+	return other ? other : carried;
+}
+
 /* The turn's tail, as proxy.c does it. */
 static bool schedule_once(struct world *world)
 {
@@ -304,7 +316,7 @@ static bool schedule_once(struct world *world)
 		}
 		if (world->fault == FAULT_OVERTAKEN)
 			answer.job = later_than(world, answer.job);
-		dispatch(world, carried_of(answer.job));
+		dispatch(world, misled(world, carried_of(answer.job)));
 	}
 	return !world->broken && world_test_patience(world, &view);
 }
@@ -363,6 +375,7 @@ void world_step(struct world *world, const struct event *event)
 
 	world->now_us += event->after_us;
 	world->refuse_at_once = (event->how >> 27) == 0;
+	world_note_interactive(world);
 	if (!are_timers_late)
 		fire_timers(world);
 	world_act(world, event);

@@ -1,6 +1,7 @@
 #include "core/residency.h"
 #include "core/ring.h"
 #include "core/scheduler.h"
+#include "core/share.h"
 #include "lives_parts.h"
 
 enum {
@@ -126,7 +127,9 @@ static void check_ring(struct world *world)
 		world_demand(world, i == 0 || carried->place > place_before,
 			"order: the ring is not in order of arrival");
 		place_before = carried->place;
-		world_demand(world, !must_be_busy || carried->expected != JOB_QUEUED,
+		world_demand(world,
+			!must_be_busy || carried->expected != JOB_QUEUED ||
+				world_is_capped(world, carried),
 			"idle: a slot is empty while work waits");
 	}
 }
@@ -184,8 +187,21 @@ static void check_service(struct world *world)
 			"service: the mean is outside of what was measured");
 }
 
+/* Each load has a project that caused it. */
+static void check_loads(struct world *world)
+{
+	const struct list *node;
+	uint64_t loads = 0;
+
+	LIST_EACH(&scheduler_shares(world->scheduler)->all, node)
+	loads += CONTAINER_OF(node, struct share, link)->loads;
+	world_demand(
+		world, loads == world->loads_done, "loads: not the sum of what projects caused");
+}
+
 void check_all(struct world *world)
 {
+	check_loads(world);
 	check_lives(world);
 	check_tally(world);
 	check_ring(world);
@@ -201,12 +217,12 @@ void check_order(struct world *world, const struct carried *carried, const struc
 	bool is_first = other->first_us < carried->first_us ||
 			(other->first_us == carried->first_us && other->place < carried->place);
 
-	if (!is_first || job_is_over(&other->job, world->now_us))
+	if (!is_first || job_is_over(&other->job, world->now_us) || world_is_capped(world, other))
 		return;
 	world_demand(world, other->place < carried->place,
 		"8: a kept place is overtaken by a later first arrival");
 	world_demand(world, false,
-		world_has_turns(world) ? "5: an older one of its key and project waits"
+		world_has_turns(world) ? "5: an older one of its key, project and class waits"
 				       : "order: an older one waits");
 }
 
@@ -224,6 +240,7 @@ void check_dispatch(struct world *world, const struct carried *carried)
 		"deadline: dispatched too late for its client");
 	world_demand(world, world->tally.in_progress < (uint64_t)world->settings.max_concurrent,
 		"slots: dispatched without one");
+	check_rules_dispatch(world, carried);
 	if (world_has_turns(world)) {
 		check_turn_dispatch(world, carried);
 		return;

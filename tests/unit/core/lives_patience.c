@@ -27,11 +27,11 @@ void carried_begin_patience(struct world *world, struct carried *carried)
 	struct job *job = &carried->job;
 
 	places_claim(&world->places, job, world->now_us);
-	if (job->first_us)
+	if (job->came_us < job->record.body_complete_us)
 		world->seen->came_back++;
-	carried->first_us = job_first_us(job);
+	carried->first_us = job->came_us;
 	if (world->fault == FAULT_PLACE_LOST)
-		job->first_us = 0;
+		job->came_us = job->record.body_complete_us;
 	patience_update(job, scheduler_expected_us(world->scheduler, job));
 	world->is_patience_due = true;
 }

@@ -101,19 +101,6 @@ static void test_the_last_try_is_held(void **state)
 	assert_int_equal(announced(timeout, "20", count, ""), 20 * S);
 }
 
-static void test_known_agents(void **state)
-{
-	static const char path[] = "/v1/chat/completions";
-
-	assert_int_equal(announced_by_agent_us("python-requests/2.34", path), 20 * S);
-	assert_int_equal(announced_by_agent_us("Python-Requests/2.34", path), 20 * S);
-	assert_int_equal(announced_by_agent_us("python-requests/2.34", "/api/chat"), 0);
-	assert_int_equal(announced_by_agent_us("python-requests/2.34", "/v1/embeddings"), 0);
-	assert_int_equal(announced_by_agent_us("ollama-python/0.6 (amd64)", path), 0);
-	assert_int_equal(announced_by_agent_us("my python-requests/2", path), 0);
-	assert_int_equal(announced_by_agent_us(NULL, path), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,7 +109,6 @@ int main(void)
 		cmocka_unit_test(test_slices),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_the_last_try_is_held),
-		cmocka_unit_test(test_known_agents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "core/fits.h"
+#include "core/job.h"
 
 enum { JOBS = 16 };
 
@@ -94,8 +95,8 @@ static void test_those_that_run_have_run_for_a_while(void **state)
 {
 	forecast_begin(forecast, &box);
 	add_key(1, "a", true);
-	forecast_add_running(forecast, 0, 1 * S);
-	forecast_add_running(forecast, 0, 12 * S);
+	forecast_add_running(forecast, &(struct forecast_running){.key = 0, .held_us = 1 * S});
+	forecast_add_running(forecast, &(struct forecast_running){.key = 0, .held_us = 12 * S});
 	add(0, 0);
 	add(0, 1);
 	forecast_run(forecast);
@@ -252,6 +253,114 @@ static void test_the_higher_class_goes_first(void **state)
 	expect(1, 8);
 }
 
+/* A job rises by one class for each time that it waits. */
+static void test_who_waits_long_rises(void **state)
+{
+	struct forecast_job job;
+
+	box.slots = 1;
+	box.rank_most = 3;
+	box.ageing_us = 10 * S;
+	forecast_begin(forecast, &box);
+	add_key(1, "a", true);
+	for (int i = 0; i < 4; i++) {
+		job = job_of(0, i);
+		job.rank = i == 3 ? 1 : 2;
+		job.age_us = i == 3 ? 13 * S : 0;
+		forecast_add_job(forecast, &job);
+	}
+	forecast_run(forecast);
+	expect(0, 0);
+	expect(1, 4);
+	expect(3, 8);
+	expect(2, 12);
+}
+
+/* Of the others one more than runs, and only the floor of one load. */
+static void test_the_highest_class_is_overdue_at_once(void **state)
+{
+	struct forecast_job high;
+
+	box.slots = 1;
+	box.rank_most = 3;
+	box.floor_loads_outranked = 1;
+	forecast_begin(forecast, &box);
+	add_key(1, "a", true);
+	add_key(2, "b", false);
+	for (int i = 0; i < 10; i++)
+		add(0, i);
+	high = job_of(1, 10);
+	high.rank = 3;
+	forecast_add_job(forecast, &high);
+	forecast_run(forecast);
+	expect(2, 8);
+	expect(10, 22);
+	expect(3, 36);
+}
+
+static void test_what_a_class_counts_chooses_the_next(void **state)
+{
+	static const double worth[] = {1, 1, 4};
+	struct forecast_job high;
+
+	box.worth = worth;
+	box.rank_most = 3;
+	forecast_begin(forecast, &box);
+	add_key(1, "a", false);
+	add_key(2, "b", false);
+	for (int i = 0; i < 2; i++)
+		add(0, i);
+	high = job_of(1, 2);
+	high.rank = 2;
+	forecast_add_job(forecast, &high);
+	forecast_run(forecast);
+	expect(2, 10);
+	expect(0, 24);
+}
+
+/* One that runs and one that waits are all that a project may have; nobody else waits for them. */
+static void test_no_more_run_than_may(void **state)
+{
+	const struct job_group group = {.running_most = 1};
+	struct forecast_job capped;
+
+	forecast_begin(forecast, &box);
+	add_key(1, "a", true);
+	forecast_add_running(
+		forecast, &(struct forecast_running){.held_us = 1 * S, .caps = {&group}});
+	for (int i = 0; i < 2; i++) {
+		capped = job_of(0, i);
+		capped.caps[0] = &group;
+		forecast_add_job(forecast, &capped);
+	}
+	add(0, 2);
+	forecast_run(forecast);
+	expect(2, 0);
+	expect(0, 3);
+	expect(1, 7);
+}
+
+/* What a cap keeps back has no model loaded and prolongs no turn. */
+static void test_what_may_not_run_makes_no_turn(void **state)
+{
+	const struct job_group group = {.running_most = 1};
+	struct forecast_job capped;
+
+	forecast_begin(forecast, &box);
+	add_key(1, "a", true);
+	add_key(2, "b", false);
+	add_key(3, "c", false);
+	forecast_add_running(forecast, &(struct forecast_running){.held_us = 0, .caps = {&group}});
+	capped = job_of(1, 0);
+	capped.age_us = 20 * S;
+	capped.caps[1] = &group;
+	forecast_add_job(forecast, &capped);
+	add(2, 1);
+	forecast_run(forecast);
+	expect(1, 14);
+	expect(0, 28);
+}
+
 static void test_projects_take_turns_by_what_they_had(void **state)
 {
 	box.slots = 1;
@@ -389,6 +498,11 @@ int main(void)
 		UNIT(test_one_that_is_overdue_cuts_after_the_floor),
 		UNIT(test_without_max_turn_wait_nobody_cuts),
 		UNIT(test_the_higher_class_goes_first),
+		UNIT(test_who_waits_long_rises),
+		UNIT(test_the_highest_class_is_overdue_at_once),
+		UNIT(test_what_a_class_counts_chooses_the_next),
+		UNIT(test_no_more_run_than_may),
+		UNIT(test_what_may_not_run_makes_no_turn),
 		UNIT(test_projects_take_turns_by_what_they_had),
 		UNIT(test_what_has_no_turn_goes_first),
 		UNIT(test_a_kept_place_counts_from_when_its_client_comes),

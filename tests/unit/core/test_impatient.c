@@ -188,7 +188,7 @@ static void send(struct sim *sim, struct job *job)
 		const struct job *other = ring_at(sim->ring, i);
 
 		sim->overtaken += other->state == JOB_QUEUED && other->runner == job->runner &&
-				  job_first_us(other) < job_first_us(job);
+				  other->came_us < job->came_us;
 	}
 	job->record.dispatched_us = sim->now_us;
 	scheduler_sent(sim->scheduler, job);
@@ -255,6 +255,10 @@ static void schedule(struct sim *sim)
 			break;
 		case SCHEDULER_LOAD:
 			begin_load(sim, answer.runner);
+			break;
+		case SCHEDULER_FREE:
+			sim->is_loaded[number_of(answer.runner)] = false;
+			tell_residency(sim);
 			break;
 		}
 	}

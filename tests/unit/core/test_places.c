@@ -48,7 +48,7 @@ static struct job *job_of(const char *ip, const char *model, uint64_t body, int6
 	snprintf(job->record.client_ip, sizeof(job->record.client_ip), "%s", ip);
 	job->record.model = mem_strdup(model);
 	job->record.project = mem_strdup("p");
-	job->record.body_complete_us = came_s * S;
+	job->came_us = job->record.body_complete_us = came_s * S;
 	job->body_hash = body;
 	return job;
 }
@@ -60,7 +60,7 @@ static void test_who_comes_back_has_its_old_place(void **state)
 
 	places_keep(&places, refused, 12, 100 * S);
 	places_claim(&places, back, 112 * S);
-	assert_int_equal(job_first_us(back), 100 * S);
+	assert_int_equal(back->came_us, 100 * S);
 	assert_int_equal(places.count, 0);
 	/* refused again: still its first arrival */
 	places_keep(&places, back, 3, 113 * S);
@@ -75,13 +75,13 @@ static void test_address_model_and_body_must_be_the_same(void **state)
 	places_keep(&places, job_of("10.0.0.1", "m", 7, 100), 12, 100 * S);
 	other = job_of("10.0.0.2", "m", 7, 112);
 	places_claim(&places, other, 112 * S);
-	assert_true(job_first_us(other) >= 112 * S);
+	assert_true(other->came_us >= 112 * S);
 	other = job_of("10.0.0.1", "n", 7, 112);
 	places_claim(&places, other, 112 * S);
-	assert_true(job_first_us(other) >= 112 * S);
+	assert_true(other->came_us >= 112 * S);
 	other = job_of("10.0.0.1", "m", 8, 112);
 	places_claim(&places, other, 112 * S);
-	assert_true(job_first_us(other) >= 112 * S);
+	assert_true(other->came_us >= 112 * S);
 	assert_int_equal(places.count, 1);
 }
 
@@ -93,10 +93,10 @@ static void test_a_place_is_kept_until_shortly_after(void **state)
 
 	places_keep(&places, refused, 12, 100 * S);
 	places_claim(&places, back, 116 * S);
-	assert_int_equal(back->first_us, 100 * S);
+	assert_int_equal(back->came_us, 100 * S);
 	places_keep(&places, refused, 12, 100 * S);
 	places_claim(&places, late, 118 * S);
-	assert_int_equal(late->first_us, 0);
+	assert_int_equal(late->came_us, 118 * S);
 	assert_int_equal(places.count, 0);
 }
 
@@ -107,7 +107,7 @@ static void test_the_oldest_of_two_alike_is_first(void **state)
 	places_keep(&places, job_of("10.0.0.1", "m", 7, 101), 12, 101 * S);
 	places_keep(&places, job_of("10.0.0.1", "m", 7, 100), 12, 101 * S);
 	places_claim(&places, back, 112 * S);
-	assert_int_equal(back->first_us, 100 * S);
+	assert_int_equal(back->came_us, 100 * S);
 	assert_int_equal(places.count, 1);
 }
 
@@ -123,11 +123,12 @@ static void test_the_first_to_end_makes_room(void **state)
 	places_keep(&places, job, 20, 100 * S);
 	assert_int_equal(places.count, PLACES_MOST);
 	job->body_hash = 5;
+	job->came_us = 105 * S;
 	places_claim(&places, job, 105 * S);
-	assert_int_equal(job->first_us, 0);
+	assert_int_equal(job->came_us, 105 * S);
 	job->body_hash = PLACES_MOST;
 	places_claim(&places, job, 105 * S);
-	assert_int_equal(job->first_us, 100 * S);
+	assert_int_equal(job->came_us, 100 * S);
 }
 
 static void test_those_of_one_moment_differ(void **state)
@@ -139,9 +140,9 @@ static void test_those_of_one_moment_differ(void **state)
 	places_claim(&places, one, 100 * S);
 	places_claim(&places, two, 100 * S);
 	places_claim(&places, later, 101 * S);
-	assert_int_equal(job_first_us(one), 100 * S);
-	assert_int_equal(job_first_us(two), 100 * S + 1);
-	assert_int_equal(later->first_us, 0);
+	assert_int_equal(one->came_us, 100 * S);
+	assert_int_equal(two->came_us, 100 * S + 1);
+	assert_int_equal(later->came_us, 101 * S);
 }
 
 static void test_who_waits_behind_it(void **state)

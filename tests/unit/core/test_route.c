@@ -213,26 +213,48 @@ static void test_own_endpoints_allow_their_method_only(void **state)
 	static const struct {
 		const char *path;
 		enum own_endpoint own;
+		const char *method;
+		const char *allow;
 	} own[] = {
-		{"/api/v1/health", OWN_HEALTH},
-		{"/api/v1/queue/stats", OWN_QUEUE_STATS},
-		{"/api/v1/queue/requests", OWN_QUEUE_REQUESTS},
+		{"/api/v1/health", OWN_HEALTH, "GET", "GET, HEAD"},
+		{"/api/v1/queue/stats", OWN_QUEUE_STATS, "GET", "GET, HEAD"},
+		{"/api/v1/queue/requests", OWN_QUEUE_REQUESTS, "GET", "GET, HEAD"},
+		{"/api/v1/events", OWN_EVENTS, "GET", "GET, HEAD"},
+		{"/api/v1/config", OWN_CONFIG, "GET", "GET, HEAD"},
+		{"/api/v1/queue/requests/page-7", OWN_QUEUE_REQUEST, "DELETE", "DELETE"},
+		{"/api/v1/queue/pause", OWN_QUEUE_PAUSE, "POST", "POST"},
+		{"/api/v1/queue/resume", OWN_QUEUE_RESUME, "POST", "POST"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(own); i++) {
 		for (size_t k = 0; k < ARRAY_LENGTH(methods); k++) {
 			struct route route = route_find(methods[k], own[i].path);
 			/* HEAD is GET without the body. */
-			bool allowed =
-				strcmp(methods[k], "GET") == 0 || strcmp(methods[k], "HEAD") == 0;
+			bool allowed = strcmp(methods[k], own[i].method) == 0 ||
+				       (strcmp(own[i].method, "GET") == 0 &&
+					       strcmp(methods[k], "HEAD") == 0);
 
 			assert_int_equal(route.kind, ROUTE_OWN);
 			assert_int_equal(route.own, own[i].own);
 			assert_int_equal(route.method_allowed, allowed);
 			assert_null(route.rewrite);
 			assert_false(route.is_poll);
+			assert_string_equal(own_endpoint_methods(route.own), own[i].allow);
 		}
 	}
+}
+
+static void test_one_request_is_named_by_its_id(void **state)
+{
+	static const char path[] = "/api/v1/queue/requests/page-7";
+	struct route route = route_find("DELETE", path);
+
+	assert_ptr_equal(route.own_id, strstr(path, "page-7"));
+	assert_null(route_find("GET", "/api/v1/queue/requests").own_id);
+	/* No id, and more than an id: not ours. */
+	assert_int_equal(route_find("DELETE", "/api/v1/queue/requests/").kind, ROUTE_PASS);
+	assert_int_equal(route_find("DELETE", "/api/v1/queue/requests/a/b").kind, ROUTE_PASS);
+	assert_int_equal(route_find("POST", "/api/v1/queue/pauses").kind, ROUTE_PASS);
 }
 
 static void test_operations_have_the_logs_words(void **state)
@@ -255,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_old_names_are_aliases),
 		cmocka_unit_test(test_retired_routes_name_the_call_to_use),
 		cmocka_unit_test(test_own_endpoints_allow_their_method_only),
+		cmocka_unit_test(test_one_request_is_named_by_its_id),
 		cmocka_unit_test(test_operations_have_the_logs_words),
 	};
 
