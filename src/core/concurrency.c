@@ -169,7 +169,7 @@ static void note_waits(struct concurrency *concurrency, double serving)
 static void decide_by_waits(struct concurrency *concurrency)
 {
 	const struct gauge *gauge = &concurrency->gauge;
-	double share = gauge->all_held_us > 0 ? gauge->all_wait_us / gauge->all_held_us : 0;
+	double share = gauge->all_whole_us > 0 ? gauge->all_wait_us / gauge->all_whole_us : 0;
 
 	if (gauge->told >= TOLD_LEAST && gauge->told >= gauge->level)
 		note_waits(concurrency, gauge_serving(gauge));

@@ -64,16 +64,16 @@ static void remove_job(struct gauge *gauge, size_t index, int64_t now_us)
 		gauge->jobs[i].reached_us[i + 1] = now_us;
 }
 
-static void add_waits(struct gauge *gauge, double held_us, double wait_us, bool is_full)
+static void add_waits(struct gauge *gauge, double whole_us, double wait_us, bool is_full)
 {
 	gauge->all_told++;
 	gauge->all_wait_us += wait_us;
-	gauge->all_held_us += held_us;
+	gauge->all_whole_us += whole_us;
 	if (!is_full)
 		return;
 	gauge->told++;
 	gauge->wait_us += wait_us;
-	gauge->held_us += held_us;
+	gauge->whole_us += whole_us;
 }
 
 /* It was being served at that time, though so many had come before it. */
@@ -130,8 +130,7 @@ bool gauge_ended(struct gauge *gauge, const void *who, const struct gauge_end *e
 		return false;
 	is_full = job.rank == gauge->level;
 	if (end->wait_us >= 0)
-		add_waits(
-			gauge, (double)(end->now_us - job.sent_us), (double)end->wait_us, is_full);
+		add_waits(gauge, (double)end->whole_us, (double)end->wait_us, is_full);
 	add_contradictions(gauge, &job, (int)index + 1);
 	if (end->first_byte_us)
 		add_contradictions(gauge, &job, rank_at(&job, (int)index + 1, end->first_byte_us));
@@ -142,9 +141,9 @@ bool gauge_ended(struct gauge *gauge, const void *who, const struct gauge_end *e
 
 double gauge_serving(const struct gauge *gauge)
 {
-	if (gauge->held_us <= 0)
+	if (gauge->whole_us <= 0)
 		return gauge->level;
-	return gauge->level * (1 - gauge->wait_us / gauge->held_us);
+	return gauge->level * (1 - gauge->wait_us / gauge->whole_us);
 }
 
 static double variance(const struct gauge *gauge, int places)

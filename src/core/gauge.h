@@ -18,6 +18,7 @@ struct gauge_end {
 	int64_t now_us;
 	bool is_good;	       /* a whole answer of a runner that was loaded when it was sent */
 	int64_t wait_us;       /* time inside Ollama that it was not served; -1: not told */
+	int64_t whole_us;      /* with it: all the time inside Ollama, by the same clock */
 	int64_t first_byte_us; /* of a stream; 0: it came as one piece */
 	double work;	       /* size in whatever unit, 0: unknown */
 };
@@ -52,11 +53,11 @@ struct gauge {
 	/* those that told their wait */
 	int told;
 	double wait_us;
-	double held_us;
+	double whole_us;
 	/* and all of these, full level or not */
 	int all_told;
 	double all_wait_us;
-	double all_held_us;
+	double all_whole_us;
 };
 
 /* Counts from nothing at this level, for jobs that are sent from now on. */

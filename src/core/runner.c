@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/lane.h"
 #include "core/residency.h"
 
 enum {
@@ -42,6 +43,7 @@ static void remove_runner(struct runners *runners, struct runner *runner)
 {
 	list_remove(&runner->link);
 	runners->count--;
+	lane_destroy(runner->lane);
 	free(runner->key);
 	free(runner->model);
 	free(runner->spelling);
@@ -118,6 +120,7 @@ struct runner *runners_get(
 	runner->model = mem_strdup(canonical);
 	runner->spelling = mem_strdup(model);
 	runner->grow = 1;
+	runner->lane = lane_create();
 	if (seen) {
 		memcpy(runner->has_option, seen->has_option, sizeof(runner->has_option));
 		memcpy(runner->option, seen->option, sizeof(runner->option));

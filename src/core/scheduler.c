@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "config/settings.h"
 #include "core/job.h"
+#include "core/residency.h"
 #include "core/ring.h"
 #include "core/turns.h"
 
@@ -17,6 +18,8 @@ enum { BROKEN_LOADS_MOST = 2 };
 
 struct scheduler {
 	double service_us; /* 0: none yet */
+	struct lane *lane; /* FIFO's */
+	bool was_known;	   /* what is loaded */
 	struct turns *turns;
 	int64_t told; /* explain: places in order of arrival that were told */
 };
@@ -37,6 +40,7 @@ struct scheduler *scheduler_create(void)
 	struct scheduler *scheduler = mem_zalloc(sizeof(*scheduler));
 
 	scheduler->turns = turns_create();
+	scheduler->lane = lane_create();
 	return scheduler;
 }
 
@@ -45,22 +49,40 @@ void scheduler_destroy(struct scheduler *scheduler)
 	if (!scheduler)
 		return;
 	turns_destroy(scheduler->turns);
+	lane_destroy(scheduler->lane);
 	free(scheduler);
 }
 
 uint64_t scheduler_free_slots(
 	const struct scheduler *scheduler, const struct settings *settings, uint64_t in_progress)
 {
-	uint64_t most = (uint64_t)settings->max_concurrent;
+	uint64_t most = (uint64_t)scheduler_slots(scheduler, settings);
 
 	return in_progress < most ? most - in_progress : 0;
 }
 
-struct scheduler_answer scheduler_first(const struct scheduler_view *view)
+/* With turns only the loaded runners that have jobs, or the first one that comes. */
+int64_t scheduler_slots(const struct scheduler *scheduler, const struct settings *settings)
+{
+	int64_t total = lane_total(settings);
+	int64_t sum;
+
+	if (settings->concurrency == CONCURRENCY_FIXED)
+		return total;
+	if (settings->scheduler == SCHEDULER_TURNS)
+		sum = turns_slots(scheduler->turns, settings);
+	else
+		sum = lane_limit(scheduler->lane, settings);
+	if (sum == 0)
+		sum = settings->max_concurrent;
+	return sum < total ? sum : total;
+}
+
+struct scheduler_answer scheduler_first(const struct scheduler_view *view, int64_t most)
 {
 	struct scheduler_answer nothing = {.verdict = SCHEDULER_NOTHING};
 
-	if (scheduler_free_slots(NULL, view->settings, view->in_progress) == 0)
+	if ((int64_t)view->in_progress >= most)
 		return nothing;
 	for (size_t i = 0; i < ring_count(view->ring); i++) {
 		struct job *job = ring_at(view->ring, i);
@@ -82,25 +104,81 @@ void scheduler_enter(struct scheduler *scheduler, const struct settings *setting
 		turns_enter(scheduler->turns, job, seen, now_us);
 }
 
+/* FIFO: Ollama was restarted when what is loaded is not known any more. */
+static void watch_residency(struct scheduler *scheduler, const struct residency *residency)
+{
+	bool is_known = residency && residency_asked_us(residency) != 0;
+
+	if (scheduler->was_known && !is_known)
+		lane_forget(scheduler->lane);
+	scheduler->was_known = is_known;
+}
+
+static struct scheduler_answer fifo_next(
+	struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	struct scheduler_answer answer;
+	int64_t left;
+
+	watch_residency(scheduler, view->residency);
+	if (view->paused || !view->upstream_usable)
+		return (struct scheduler_answer){.verdict = SCHEDULER_NOTHING};
+	left = (int64_t)lane_busy(scheduler->lane, 0, view->now_us);
+	answer = scheduler_first(view, lane_limit(scheduler->lane, view->settings) - left);
+	if (answer.verdict == SCHEDULER_NOTHING)
+		answer.look_again_us = lane_look_again_us(scheduler->lane);
+	return answer;
+}
+
 struct scheduler_answer scheduler_next(
 	struct scheduler *scheduler, const struct scheduler_view *view)
 {
 	if (view->settings->scheduler == SCHEDULER_TURNS)
 		return turns_next(scheduler->turns, view);
-	if (view->paused || !view->upstream_usable)
-		return (struct scheduler_answer){.verdict = SCHEDULER_NOTHING};
-	return scheduler_first(view);
+	return fifo_next(scheduler, view);
+}
+
+/* NULL: it has no runner (turns). Only FIFO's jobs have no share. */
+static struct lane *lane_of(const struct scheduler *scheduler, const struct job *job)
+{
+	if (job->runner)
+		return job->runner->lane;
+	return job->share ? NULL : scheduler->lane;
 }
 
 void scheduler_sent(struct scheduler *scheduler, struct job *job)
 {
 	turns_sent(scheduler->turns, job);
+	if (lane_of(scheduler, job) == scheduler->lane)
+		lane_sent(scheduler->lane, job);
 }
 
 void scheduler_released(
 	struct scheduler *scheduler, struct job *job, int64_t held_us, int64_t now_us)
 {
 	turns_released(scheduler->turns, job, held_us, now_us);
+	if (lane_of(scheduler, job) == scheduler->lane)
+		lane_released(scheduler->lane, job, now_us);
+}
+
+void scheduler_answered(
+	struct scheduler *scheduler, const struct job *job, const struct lane_answer *answer)
+{
+	struct lane *lane = lane_of(scheduler, job);
+
+	if (lane)
+		lane_answered(lane, job, answer);
+}
+
+void scheduler_left(struct scheduler *scheduler, const struct job *job, int64_t now_us)
+{
+	struct lane *lane = lane_of(scheduler, job);
+	int64_t batch = 0;
+
+	if (job->runner && job->runner->has_option[PEEK_NUM_BATCH])
+		batch = job->runner->option[PEEK_NUM_BATCH];
+	if (lane)
+		lane_left(lane, job, batch, now_us);
 }
 
 void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, int64_t held_us)
@@ -166,7 +244,10 @@ void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *
 	if (view->settings->scheduler == SCHEDULER_TURNS)
 		turns_report(scheduler->turns, view, ret_report);
 	else
-		*ret_report = (struct scheduler_report){.has_turns = false};
+		*ret_report = (struct scheduler_report){
+			.has_turns = false,
+			.lane = lane_report(scheduler->lane, view->settings),
+		};
 }
 
 /* What holds everybody; NULL: nothing does. */

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "config/settings.h"
+#include "core/lane.h"
 #include "core/residency.h"
 #include "core/ring.h"
 #include "core/turns_parts.h"
@@ -92,6 +93,7 @@ void turns_sent(struct turns *turns, struct job *job)
 {
 	if (job->runner) {
 		job->runner->served++;
+		lane_sent(job->runner->lane, job);
 		job->charged_us = runner_service_us(&turns->runners, job->runner);
 	} else {
 		job->charged_us = SECOND_US;
@@ -105,8 +107,10 @@ void turns_released(struct turns *turns, struct job *job, int64_t held_us, int64
 	if (job->share)
 		job->share->served_us += (double)held_us - job->charged_us;
 	job->charged_us = 0;
-	if (job->runner)
-		job->runner->idle_since_us = now_us;
+	if (!job->runner)
+		return;
+	job->runner->idle_since_us = now_us;
+	lane_released(job->runner->lane, job, now_us);
 }
 
 void turns_note_service(struct turns *turns, struct runner *runner, int64_t held_us)
@@ -146,7 +150,12 @@ static void forget_all(struct turns *turns)
 	struct list *node;
 
 	LIST_EACH(&turns->runners.all, node)
-	forget_turn(CONTAINER_OF(node, struct runner, link));
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		forget_turn(runner);
+		lane_forget(runner->lane);
+	}
 	memset(&turns->fits, 0, sizeof(turns->fits));
 	turns->owes_verdict = false;
 }
@@ -163,8 +172,10 @@ static void drop_vanished(struct turns *turns, const struct residency *residency
 		if (!runner->is_resident || runner->jobs.running > 0 || runner == turns->victim ||
 			residency_asked_us(residency) < runner->changed_us)
 			continue;
-		if (!is_listed(residency, runner->model))
-			forget_turn(runner);
+		if (is_listed(residency, runner->model))
+			continue;
+		forget_turn(runner);
+		lane_forget(runner->lane);
 	}
 }
 
@@ -308,7 +319,6 @@ static void survey_job(struct turns *turns, struct job *job, int64_t now_us, dou
 void turns_survey(struct turns *turns, const struct scheduler_view *view)
 {
 	double load_us = turns->runners.load_us > 0 ? turns->runners.load_us : SECOND_US;
-	double lead_us = FAIR_LEAD_LOADS * load_us * (double)view->settings->max_concurrent;
 	struct list *node;
 
 	turns->loose = NULL;
@@ -322,7 +332,9 @@ void turns_survey(struct turns *turns, const struct scheduler_view *view)
 		if (!may_still_go(job, view->now_us))
 			continue;
 		if (!is_loose(job))
-			survey_job(turns, job, view->now_us, lead_us);
+			survey_job(turns, job, view->now_us,
+				FAIR_LEAD_LOADS * load_us *
+					(double)lane_limit(job->runner->lane, view->settings));
 		else if (!turns->loose)
 			turns->loose = job;
 	}
@@ -502,12 +514,25 @@ static bool is_served(const struct turns *turns, const struct runner *runner)
 	       !(turns->state == TURN_LOADING && turns->is_trial);
 }
 
-static struct job *choose_job(const struct turns *turns, const struct scheduler_view *view)
+/* As many run on it as Ollama serves at once, those included that a client left behind. */
+static bool is_full(
+	const struct runner *runner, const struct scheduler_view *view, int64_t *look_again_us)
+{
+	uint64_t busy = lane_busy(runner->lane, runner->jobs.running, view->now_us);
+
+	if (busy < (uint64_t)lane_limit(runner->lane, view->settings))
+		return false;
+	look_again(look_again_us, lane_look_again_us(runner->lane), view->now_us);
+	return true;
+}
+
+static struct job *choose_job(
+	const struct turns *turns, const struct scheduler_view *view, int64_t *look_again_us)
 {
 	const struct list *node;
 	struct job *best = NULL;
 
-	if (view->in_progress >= (uint64_t)view->settings->max_concurrent)
+	if (view->in_progress >= (uint64_t)lane_total(view->settings))
 		return NULL;
 	if (turns->loose)
 		return turns->loose;
@@ -516,7 +541,7 @@ static struct job *choose_job(const struct turns *turns, const struct scheduler_
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
 		struct job *job = runner->survey.next;
 
-		if (!job || !is_served(turns, runner))
+		if (!job || !is_served(turns, runner) || is_full(runner, view, look_again_us))
 			continue;
 		if (!best || served_us(job) < served_us(best) ||
 			(served_us(job) <= served_us(best) && came_us(job) < came_us(best)))
@@ -535,7 +560,7 @@ static struct scheduler_answer go_blind(struct turns *turns, const struct schedu
 	if (turns->state == TURN_UNLOADING || turns->state == TURN_LOADING)
 		return nothing;
 	if (view->now_us - turns->blind_since_us >= BLIND_US)
-		return scheduler_first(view);
+		return scheduler_first(view, lane_start(view->settings));
 	nothing.look_again_us = turns->blind_since_us + BLIND_US;
 	return nothing;
 }
@@ -561,7 +586,7 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 			.verdict = SCHEDULER_LOOK, .runner = turns->looking};
 	}
 	is_ready = decide(turns, view, &plan, &target, &answer.look_again_us);
-	answer.job = choose_job(turns, view);
+	answer.job = choose_job(turns, view, &answer.look_again_us);
 	if (answer.job)
 		answer.verdict = SCHEDULER_DISPATCH;
 	else if (is_ready)

@@ -106,6 +106,15 @@ struct carried {
 	unsigned project;
 };
 
+/* Core's guess of a batch of unknown speed, and how many it counts. */
+enum { LEFT_US = 1000 * 1000, LEFT_MOST = 16 };
+
+/* Its client left while Ollama may have been at its prompt. */
+struct left {
+	const struct runner *runner; /* NULL: without turns */
+	int64_t until_us;
+};
+
 enum { BOX_MOST = 8, KEYS_MOST = 64, PROJECTS = 3 };
 
 /* What Ollama holds, and what the conductor asked of it (scheduler = turns). */
@@ -142,6 +151,8 @@ struct seen {
 	uint64_t cuts;
 	uint64_t trials;
 	uint64_t holds;
+	uint64_t left;
+	uint64_t limits_moved;
 	uint64_t overdue;
 	uint64_t retry_after_least;
 	uint64_t retry_after_most;
@@ -175,6 +186,8 @@ struct world {
 	int64_t held_least_us;
 	int64_t held_most_us;
 	struct box box;
+	struct left left[LIVES_AT_ONCE]; /* a ring: the oldest is written over */
+	size_t left_count;		 /* ever */
 	struct seen_turn turns[KEYS_MOST];
 
 	struct seen *seen;
@@ -191,6 +204,8 @@ void world_destroy(struct world *world);
 void world_step(struct world *world, const struct event *event);
 /* drain_timeout is over: everybody is told or cut, nothing may be left. */
 void world_stop(struct world *world);
+/* How many that left may keep a place of this runner busy. */
+uint64_t world_left(const struct world *world, const struct runner *runner);
 /* When the job's present state must have ended; 0: never. */
 int64_t carried_limit_us(const struct world *world, const struct carried *carried);
 

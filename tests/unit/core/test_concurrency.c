@@ -144,8 +144,10 @@ static void step(struct box *box, struct concurrency *concurrency)
 		concurrency_sent(concurrency, name_of(send_one(box)), (int64_t)box->now_us);
 	ended = next_end(box);
 	end.now_us = (int64_t)box->now_us;
-	if (box->tells == TELLS_WAIT)
+	if (box->tells == TELLS_WAIT) {
 		end.wait_us = (int64_t)(ended.begun_us - ended.sent_us);
+		end.whole_us = (int64_t)(box->now_us - ended.sent_us);
+	}
 	if (box->tells == TELLS_STREAM)
 		end.first_byte_us = (int64_t)(ended.begun_us + MEAN_US / 50);
 	if (box->tells != TELLS_NOTHING)
@@ -330,7 +332,7 @@ static void test_one_at_a_time_changes_nothing(void **state)
 
 	assert_int_equal(concurrency_limit(&concurrency, START, MOST), START);
 	for (int i = 0; i < LONG_RUN; i++) {
-		struct gauge_end end = {.is_good = true};
+		struct gauge_end end = {.is_good = true, .whole_us = 1};
 
 		concurrency_sent(&concurrency, name_of(send_one(&box)), (int64_t)box.now_us);
 		next_end(&box);
@@ -376,7 +378,7 @@ static void test_the_reason_and_the_range_are_told(void **state)
 static void test_bad_ends_say_nothing(void **state)
 {
 	struct concurrency concurrency = {0};
-	struct gauge_end end = {.wait_us = 400000};
+	struct gauge_end end = {.wait_us = 400000, .whole_us = 500000};
 	int64_t now_us = 1;
 
 	assert_int_equal(concurrency_limit(&concurrency, START, MOST), START);

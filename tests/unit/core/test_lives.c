@@ -104,6 +104,7 @@ static void assert_all_was_seen(const struct seen *seen)
 	}
 	assert_true(seen->passes > 0);
 	assert_true(seen->loads > 0 && seen->unloads > 0 && seen->trials > 0);
+	assert_true(seen->left > 0 && seen->limits_moved > 0);
 	assert_true(seen->cuts > 0 && seen->holds > 0 && seen->overdue > 0);
 	assert_true(seen->retry_after_least > 0);
 	assert_true(seen->retry_after_most > 0);
