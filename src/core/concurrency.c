@@ -220,6 +220,9 @@ static void compare_rates(struct concurrency *concurrency)
 	}
 	if (below + 1 > concurrency->low)
 		concurrency->low = below + 1;
+	/* The order of the ends is the surer witness. */
+	if (enough < concurrency->low)
+		enough = concurrency->low;
 	if ((enough < topmost || enough == concurrency->most) && enough < concurrency->high)
 		concurrency->high = enough;
 }
@@ -273,7 +276,7 @@ static void prove_claim(struct concurrency *concurrency)
 static void go_on_by_ends(struct concurrency *concurrency)
 {
 	prove_claim(concurrency);
-	if (concurrency->low < concurrency->high)
+	if (concurrency->low < concurrency->high && !concurrency->claim)
 		compare_rates(concurrency);
 	if (concurrency->low >= concurrency->high) {
 		concurrency->high = clamp(concurrency->high, 1, concurrency->most);
