@@ -13,9 +13,8 @@ enum {
 	LEFT_MOST = 16,
 	/* Ollama's num_batch where a request names none. */
 	BATCH_TOKENS = 512,
-	/* A batch of unknown speed: half a second to one were measured for small ones, and longer
-	   would cost more than it saves. */
-	LEFT_UNKNOWN_US = 1000 * 1000,
+	/* For a token of a prompt where no answer told (/v1 never does): a small model on a CPU. */
+	PROMPT_GUESS_US = 2000,
 	/* The longest batch that was measured took 7.2 s. */
 	LEFT_MOST_US = 10 * 1000 * 1000,
 	NS_PER_US = 1000,
@@ -170,14 +169,14 @@ void lane_released(struct lane *lane, const struct job *job, int64_t now_us)
 void lane_left(struct lane *lane, const struct job *job, int64_t batch, int64_t now_us)
 {
 	double tokens = batch > 0 ? (double)batch : BATCH_TOKENS;
-	double left_us = LEFT_UNKNOWN_US;
+	double token_us = lane->prompt_us > 0 ? lane->prompt_us : PROMPT_GUESS_US;
+	double left_us;
 
 	/* A text has no more tokens than bytes. */
 	if (job->record.images_count <= 0 && job->record.request_bytes >= 0 &&
 		(double)job->record.request_bytes < tokens)
 		tokens = (double)job->record.request_bytes;
-	if (lane->prompt_us > 0)
-		left_us = tokens * lane->prompt_us;
+	left_us = tokens * token_us;
 	if (left_us > LEFT_MOST_US)
 		left_us = LEFT_MOST_US;
 	if (lane->left_count < LEFT_MOST)

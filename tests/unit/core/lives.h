@@ -106,8 +106,8 @@ struct carried {
 	unsigned project;
 };
 
-/* Core's guess of a batch of unknown speed, and how many it counts. */
-enum { LEFT_US = 1000 * 1000, LEFT_MOST = 16 };
+/* The longest batch by core's guess of a speed that nobody tells. */
+enum { LEFT_US = 512 * 2000 };
 
 /* Its client left while Ollama may have been at its prompt. */
 struct left {
