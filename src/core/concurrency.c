@@ -14,6 +14,8 @@ enum {
 	/* Samples between looks at the level above: one look is a few per cent of these, and costs
 	   no throughput. */
 	PROBE_EVERY = 300,
+	/* Ends, and two for each place, after which a level that was never full is given up. */
+	NOT_FULL_ENDS = 8,
 };
 
 /* Less than half a job inside on average is nobody who waits there for long. */
@@ -39,6 +41,7 @@ static void begin_level(struct concurrency *concurrency, int level)
 
 static void begin_search(struct concurrency *concurrency, int low, int high, int level)
 {
+	concurrency->calm = concurrency->limit ? concurrency->limit : level;
 	concurrency->is_settled = false;
 	concurrency->low = low;
 	concurrency->high = high;
@@ -96,6 +99,12 @@ static void settle(struct concurrency *concurrency, int level)
 	begin_level(concurrency, level);
 }
 
+static void try_level(struct concurrency *concurrency, int level)
+{
+	snprintf(concurrency->reason, sizeof(concurrency->reason), "%d at once are tried", level);
+	begin_level(concurrency, level);
+}
+
 static int clamp(int value, int least, int most)
 {
 	if (value < least)
@@ -148,7 +157,7 @@ static void go_on_by_waits(struct concurrency *concurrency)
 		settle(concurrency, concurrency->high);
 		return;
 	}
-	begin_level(concurrency, next_level(concurrency));
+	try_level(concurrency, next_level(concurrency));
 }
 
 static void note_waits(struct concurrency *concurrency, double serving)
@@ -260,14 +269,19 @@ static void say_ends(struct concurrency *concurrency)
 static void prove_claim(struct concurrency *concurrency)
 {
 	int level = concurrency->gauge.level;
+	double rate;
 
 	if (concurrency->claim != level)
 		return;
 	concurrency->claim = 0;
-	if (concurrency->rates[level] >= CLAIM_RATE * concurrency->claimed_rate) {
+	rate = concurrency->rates[level];
+	if (rate >= CLAIM_RATE * concurrency->claimed_rate) {
 		concurrency->low = concurrency->high = level;
 		return;
 	}
+	/* Or everything became slower meanwhile: what was measured before is no measure. */
+	memset(concurrency->rates, 0, sizeof(concurrency->rates));
+	concurrency->rates[level] = rate;
 	concurrency->distrusts_ends = true;
 	concurrency->low = 1;
 	concurrency->high = concurrency->most + 1;
@@ -284,7 +298,7 @@ static void go_on_by_ends(struct concurrency *concurrency)
 		settle(concurrency, concurrency->high);
 		return;
 	}
-	begin_level(concurrency, concurrency->claim ? concurrency->claim : next_level(concurrency));
+	try_level(concurrency, concurrency->claim ? concurrency->claim : next_level(concurrency));
 }
 
 static void decide_by_ends(struct concurrency *concurrency)
@@ -340,9 +354,24 @@ static void watch(struct concurrency *concurrency)
 			clamp(by_waits ? level + 1 : level + level / 2 + 1, 1, concurrency->most));
 		if (!by_waits)
 			concurrency->rates[level] = rate;
+		try_level(concurrency, concurrency->limit);
 		return;
 	}
 	gauge_begin(gauge, level);
+}
+
+/* The level is not reached by what there is to do: a queue would hide in Ollama below it. */
+static void come_down(struct concurrency *concurrency)
+{
+	const struct gauge *gauge = &concurrency->gauge;
+	int level = gauge->top_rank;
+
+	if (gauge->samples > 0 || gauge->ends < NOT_FULL_ENDS + 2 * gauge->level)
+		return;
+	level = level > concurrency->low ? level : concurrency->low + 1;
+	level = level > concurrency->calm ? level : concurrency->calm;
+	if (level < gauge->level)
+		begin_level(concurrency, level);
 }
 
 void concurrency_ended(
@@ -363,4 +392,6 @@ void concurrency_ended(
 		decide_by_waits(concurrency);
 	else if (is_sample)
 		decide_by_ends(concurrency);
+	if (!concurrency->is_settled)
+		come_down(concurrency);
 }

@@ -24,6 +24,7 @@ struct concurrency {
 	/* The search: so many are served at once at least, and at most (over `most`: unknown). */
 	int low;
 	int high;
+	int calm;		      /* what the limit was before */
 	int hint;		      /* what the waits make likely; 0: nothing */
 	int claim;		      /* what the ends make likely, to be proved at that level; 0 */
 	double claimed_rate;	      /* what it should do there */

@@ -128,6 +128,9 @@ bool gauge_ended(struct gauge *gauge, const void *who, const struct gauge_end *e
 	remove_job(gauge, index, end->now_us);
 	if (!end->is_good || !job.is_counted || job.rank > gauge->level)
 		return false;
+	gauge->ends++;
+	if (job.rank > gauge->top_rank)
+		gauge->top_rank = job.rank;
 	is_full = job.rank == gauge->level;
 	if (end->wait_us >= 0)
 		add_waits(gauge, (double)end->whole_us, (double)end->wait_us, is_full);

@@ -46,6 +46,8 @@ struct gauge {
 	struct gauge_job jobs[GAUGE_MOST];
 	size_t count;
 	int level;
+	int ends;	/* good ones of jobs sent at this level */
+	int top_rank;	/* the most that were in flight */
 	int samples;	/* good ends of jobs sent as the last of a full level */
 	bool has_sizes; /* of these */
 	double work;

@@ -41,6 +41,7 @@ struct box {
 	int places;
 	enum sizes sizes;
 	enum tells tells;
+	int clients;  /* that there are at most; 0: always one more */
 	double noise; /* +- of the work that the tokens do not show */
 	uint64_t random;
 	struct flight flights[FLIGHT_MOST];
@@ -140,7 +141,8 @@ static void step(struct box *box, struct concurrency *concurrency)
 	struct gauge_end end = {.is_good = true, .wait_us = -1};
 	struct flight ended;
 
-	while (box->count < concurrency_limit(concurrency, START, MOST))
+	while (box->count < concurrency_limit(concurrency, START, MOST) &&
+		(!box->clients || box->count < box->clients))
 		concurrency_sent(concurrency, name_of(send_one(box)), (int64_t)box->now_us);
 	ended = next_end(box);
 	end.now_us = (int64_t)box->now_us;
@@ -343,6 +345,23 @@ static void test_one_at_a_time_changes_nothing(void **state)
 	assert_false(concurrency.is_settled);
 }
 
+/* There are too few clients to fill the levels above: the search does not stay there, where what
+ * waits would wait in Ollama. */
+static void test_few_clients_do_not_leave_the_limit_high(void **state)
+{
+	static const enum tells tells[] = {TELLS_WAIT, TELLS_TOKENS, TELLS_STREAM};
+
+	for (size_t i = 0; i < sizeof(tells) / sizeof(tells[0]); i++) {
+		struct box box = new_box(4, tells[i], MIXED, 1);
+		struct concurrency concurrency = {0};
+		int jobs;
+
+		box.clients = 7;
+		jobs = jobs_until_found(&box, &concurrency, LONG_RUN);
+		expect(&box, &concurrency, jobs, V1_JOBS);
+	}
+}
+
 static void test_the_ceiling_holds(void **state)
 {
 	struct box box = new_box(8, TELLS_WAIT, MIXED, 1);
@@ -405,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_a_restart_with_other_places_is_followed),
 		cmocka_unit_test(test_a_change_that_nobody_tells_is_found),
 		cmocka_unit_test(test_one_at_a_time_changes_nothing),
+		cmocka_unit_test(test_few_clients_do_not_leave_the_limit_high),
 		cmocka_unit_test(test_the_ceiling_holds),
 		cmocka_unit_test(test_the_reason_and_the_range_are_told),
 		cmocka_unit_test(test_bad_ends_say_nothing),
