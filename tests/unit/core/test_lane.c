@@ -10,9 +10,12 @@
 #include "config/settings.h"
 #include "core/job.h"
 
-enum { P = 3, LIMIT = 8, MANY = 40, MS = 1000, NS_PER_MS = 1000 * 1000, LEFT_MOST = 16 };
+enum { P = 3, LIMIT = 8, MANY = 40, LEFT_MOST = 16 };
 
-static const int64_t S = 1000 * MS;
+static const int64_t S = 1000000;
+static const int64_t MS = 1000;
+static const int64_t NS_PER_MS = 1000000;
+static const int64_t BATCH = 512;
 
 static struct settings settings;
 static struct lane *lane;
@@ -72,13 +75,13 @@ static void test_who_left_in_prefill_counts_for_one_batch(void **state)
 	struct job picture = new_job(200, 1);
 
 	/* unknown speed */
-	expect_left_for(&text, 0, 512 * 2 * MS);
+	expect_left_for(&text, 0, BATCH * 2 * MS);
 	measure_prompts(300);
-	expect_left_for(&text, 0, 512 * 3 * MS);
-	expect_left_for(&text, 64, 64 * 3 * MS);
+	expect_left_for(&text, 0, BATCH * 3 * MS);
+	expect_left_for(&text, 64, INT64_C(64) * 3 * MS);
 	/* no more tokens than bytes, but a picture's are not in its bytes */
-	expect_left_for(&short_text, 0, 200 * 3 * MS);
-	expect_left_for(&picture, 0, 512 * 3 * MS);
+	expect_left_for(&short_text, 0, INT64_C(200) * 3 * MS);
+	expect_left_for(&picture, 0, BATCH * 3 * MS);
 	/* whatever was measured, not for ever */
 	expect_left_for(&text, 1000000, 10 * S);
 }
@@ -90,8 +93,8 @@ static void test_many_who_left_are_counted_up_to_a_bound(void **state)
 	for (int i = 0; i < MANY; i++)
 		lane_left(lane, &job, 0, now_us + i);
 	assert_int_equal(lane_busy(lane, 0, now_us), LEFT_MOST);
-	assert_int_equal(lane_look_again_us(lane), now_us + 512 * 2 * MS);
-	assert_int_equal(lane_busy(lane, 0, now_us + 512 * 2 * MS), LEFT_MOST - 1);
+	assert_int_equal(lane_look_again_us(lane), now_us + BATCH * 2 * MS);
+	assert_int_equal(lane_busy(lane, 0, now_us + BATCH * 2 * MS), LEFT_MOST - 1);
 	lane_forget(lane);
 	assert_int_equal(lane_busy(lane, 0, now_us), 0);
 }
@@ -114,7 +117,7 @@ static void test_fixed_is_max_concurrent(void **state)
 /* One is served at a time: the others wait inside. */
 static void test_adaptive_follows_what_answers_tell(void **state)
 {
-	struct job jobs[MANY];
+	static struct job jobs[MANY];
 	int sent = 0;
 	struct lane_report report;
 
@@ -145,7 +148,7 @@ static void test_adaptive_follows_what_answers_tell(void **state)
 /* max_concurrent over the limit begins at the limit. */
 static void test_it_begins_at_max_concurrent_within_the_limit(void **state)
 {
-	settings.max_concurrent = 2 * LIMIT;
+	settings.max_concurrent = INT64_C(2) * LIMIT;
 	assert_int_equal(lane_start(&settings), LIMIT);
 	assert_int_equal(lane_limit(lane, &settings), LIMIT);
 }

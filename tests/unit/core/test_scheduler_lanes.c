@@ -258,7 +258,7 @@ static void test_a_client_that_left_in_prefill_keeps_a_place_busy(void **state)
 	assert_int_equal(send_all(), 1);
 	leave(&jobs[0]);
 	assert_int_equal(tally.in_progress, 0);
-	expect_one_place_less_for(512 * 2 * S / 1000);
+	expect_one_place_less_for(INT64_C(512) * 2 * S / 1000);
 }
 
 /* Its own size of a batch, at the speed that answers told. */
@@ -287,7 +287,7 @@ static void test_the_batch_is_as_long_as_was_measured(void **state)
 	assert_int_equal(send_all(), 1);
 	scheduler_answered(scheduler, &jobs[0], &answer);
 	leave(&jobs[0]);
-	expect_one_place_less_for(BATCH * 3 * S / 1000);
+	expect_one_place_less_for(INT64_C(3) * BATCH * S / 1000);
 }
 
 static const char *reason(void)
