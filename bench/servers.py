@@ -133,8 +133,11 @@ http {{
 
 
 class Haproxy(Server):
-    def __init__(self, out, upstream_port):
+    """`maxconn`: so many requests at once go on, the others wait in its queue."""
+
+    def __init__(self, out, upstream_port, maxconn=None):
         port = free_port()
+        limit = f" maxconn {maxconn}" if maxconn else ""
         path = os.path.join(out, "haproxy.cfg")
         with open(path, "w") as file:
             file.write(
@@ -148,11 +151,12 @@ defaults
 	timeout connect 5s
 	timeout client 600s
 	timeout server 600s
+	timeout queue 3600s
 frontend clients
 	bind 127.0.0.1:{port} backlog 1024
 	default_backend ollama
 backend ollama
-	server ollama 127.0.0.1:{upstream_port}
+	server ollama 127.0.0.1:{upstream_port}{limit}
 """
             )
         super().__init__("haproxy", ["haproxy", "-db", "-f", path], PROXY_CORE, out, port)
@@ -179,7 +183,7 @@ class Upstream(Server):
 
 
 class Simulator(Server):
-    def __init__(self, build, out, config, time_scale):
-        command = [os.path.join(build, "subprojects", "ollama-sim", "ollama-sim"), "--listen", "127.0.0.1:0"]
+    def __init__(self, build, out, config, time_scale, port=0):
+        command = [os.path.join(build, "subprojects", "ollama-sim", "ollama-sim"), "--listen", f"127.0.0.1:{port}"]
         command += ["--config", config, "--time-scale", str(time_scale)]
         super().__init__("ollama-sim", command, LOAD_CORE, out)

@@ -1,17 +1,21 @@
 #include "conductor.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/event.h>
 
 #include "back/loader.h"
 #include "back/probe.h"
 #include "base/delay.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/ticker.h"
 #include "config/settings.h"
+#include "core/residency.h"
 #include "core/tally.h"
 #include "observe/stats.h"
+#include "relay/pass.h"
 #include "relay/relay.h"
 
 struct conductor {
@@ -19,6 +23,8 @@ struct conductor {
 	struct settings *settings;
 	struct loader *loader;
 	struct event *wake; /* the scheduler's look_again */
+	const struct runner *looking;
+	const struct runner *unloading;
 	const struct runner *loading;
 };
 
@@ -32,18 +38,45 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	mark_changed(arg);
 }
 
-static void on_looked(void *arg, enum runner_kind kind)
+static void on_looked(void *arg, enum runner_kind kind, const char *same)
 {
 	struct conductor *conductor = arg;
 
+	if (conductor->looking->owes_preload && kind == RUNNER_NOT_LOCAL)
+		LOG(WARN, "cannot preload: Ollama does not have this model",
+			LOG_TEXT("model", conductor->looking->spelling));
+	conductor->looking = NULL;
+	if (same)
+		scheduler_note_same(conductor->parts.scheduler, same);
 	scheduler_looked(conductor->parts.scheduler, kind, ticker_now_us());
 	mark_changed(conductor);
+}
+
+static bool is_being_unloaded(void *arg, const char *model)
+{
+	const struct conductor *conductor = arg;
+
+	return scheduler_means(conductor->parts.scheduler, model, conductor->unloading);
+}
+
+/* Clients that asked for the same have been waiting for it. */
+static void on_unload_answered(void *arg)
+{
+	struct conductor *conductor = arg;
+
+	passes_unload_answered(conductor->parts.passes, is_being_unloaded, conductor);
+}
+
+static void on_touched(void *arg)
+{
+	mark_changed(arg);
 }
 
 static void on_unloaded(void *arg)
 {
 	struct conductor *conductor = arg;
 
+	conductor->unloading = NULL;
 	scheduler_unloaded(conductor->parts.scheduler, ticker_now_us());
 	mark_changed(conductor);
 }
@@ -63,11 +96,14 @@ static void on_load_failed(void *arg, const struct loader_failure *failure)
 {
 	struct conductor *conductor = arg;
 	const struct runner *runner = conductor->loading;
+	bool was_preload = runner->owes_preload;
 	bool is_final = scheduler_load_failed(
 		conductor->parts.scheduler, !failure->is_broken, ticker_now_us());
 
 	conductor->loading = NULL;
 	relay_load_ended(conductor->parts.relay, runner);
+	if (is_final && was_preload)
+		LOG(WARN, "cannot preload: the load failed", LOG_TEXT("model", runner->key));
 	if (is_final)
 		relay_load_failed(conductor->parts.relay, runner, failure->outcome, failure->status,
 			failure->text);
@@ -79,13 +115,18 @@ struct conductor *conductor_create(const struct conductor_parts *parts, struct s
 	struct conductor *conductor = mem_zalloc(sizeof(*conductor));
 	const struct loader_events events = {
 		.on_looked = on_looked,
+		.on_unload_answered = on_unload_answered,
 		.on_unloaded = on_unloaded,
 		.on_loaded = on_loaded,
 		.on_load_failed = on_load_failed,
+		.on_touched = on_touched,
 		.arg = conductor,
 	};
 
 	conductor->parts = *parts;
+	if (settings->scheduler != SCHEDULER_TURNS && (*settings->preload || *settings->keep_alive))
+		LOG(WARN, "preload and keep_alive do nothing without scheduler = turns");
+	scheduler_prepare(parts->scheduler, settings);
 	conductor->settings = settings_take(settings);
 	conductor->wake = evtimer_new(parts->base, on_wake, conductor);
 	if (!conductor->wake)
@@ -130,6 +171,21 @@ static void look_again(struct conductor *conductor, int64_t wait_us)
 	delay_start(conductor->wake, wait_us);
 }
 
+/* A runner is listed under the name that it was loaded under first, perhaps that of a copy. */
+static const char *listed_as(const struct conductor *conductor, const struct runner *runner)
+{
+	const struct runners *runners = scheduler_runners(conductor->parts.scheduler);
+	const struct residency *residency = conductor->parts.residency;
+
+	for (size_t i = 0; i < residency_count(residency); i++) {
+		const char *name = residency_at(residency, i)->name;
+
+		if (strcmp(runners_name(runners, name), runner->model) == 0)
+			return name;
+	}
+	return runner->model;
+}
+
 /* false: there is nothing more to do now. */
 static bool carry_out(struct conductor *conductor, const struct scheduler_answer *answer)
 {
@@ -140,18 +196,39 @@ static bool carry_out(struct conductor *conductor, const struct scheduler_answer
 		relay_dispatch(conductor->parts.relay, answer->job);
 		return true;
 	case SCHEDULER_LOOK:
+		conductor->looking = answer->runner;
 		loader_look(conductor->loader, answer->runner);
 		return true;
 	case SCHEDULER_UNLOAD:
-		loader_unload(conductor->loader, answer->runner);
+		conductor->unloading = answer->runner;
+		loader_unload(
+			conductor->loader, answer->runner, listed_as(conductor, answer->runner));
 		return true;
 	case SCHEDULER_LOAD:
 		conductor->loading = answer->runner;
 		relay_load_begun(conductor->parts.relay, answer->runner);
-		loader_load(conductor->loader, answer->runner);
+		loader_load(conductor->loader, answer->runner,
+			scheduler_keep_alive_of_load(
+				conductor->parts.scheduler, answer->runner, conductor->parts.ring));
+		return true;
+	case SCHEDULER_FREE:
+		loader_free(conductor->loader, answer->runner);
 		return true;
 	}
 	return false;
+}
+
+static void touch(struct conductor *conductor)
+{
+	struct scheduler_view view = conductor_view(conductor);
+	struct runner *runner = NULL;
+	const char *keep_alive;
+
+	if (!loader_may_touch(conductor->loader))
+		return;
+	keep_alive = scheduler_touch(conductor->parts.scheduler, &view, &runner);
+	if (keep_alive)
+		loader_touch(conductor->loader, runner, keep_alive);
 }
 
 void conductor_run(struct conductor *conductor)
@@ -165,6 +242,8 @@ void conductor_run(struct conductor *conductor)
 		if (answer.look_again_us)
 			look_again(conductor, answer.look_again_us - view.now_us);
 	} while (carry_out(conductor, &answer));
+	touch(conductor);
+	passes_look_again(conductor->parts.passes);
 	probe_set_busy(conductor->parts.probe,
 		conductor->parts.tally->in_progress + conductor->parts.tally->queued > 0);
 }

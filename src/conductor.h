@@ -12,6 +12,7 @@
 
 struct conductor;
 struct event_base;
+struct passes;
 struct pool;
 struct probe;
 struct relay;
@@ -27,6 +28,7 @@ struct conductor_parts {
 	struct ring *ring;
 	struct scheduler *scheduler;
 	struct relay *relay;
+	struct passes *passes;
 	const struct tally *tally;
 	struct stats *stats;
 	/* The scheduler should be asked in this turn's tail. */

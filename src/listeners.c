@@ -62,8 +62,8 @@ static bool listen_on(
 		return false;
 	}
 	for (size_t i = 0; i < count && listeners->count < LISTENERS_MOST; i++) {
-		struct listener *listener = listener_create(
-			listeners->base, listeners->clients, &addresses[i], is_admin, ret_error);
+		struct listener *listener = listener_create(listeners->base, listeners->clients,
+			&addresses[i], text, is_admin, ret_error);
 
 		if (listener) {
 			note_exposed(listeners, &addresses[i], is_admin);
@@ -89,7 +89,8 @@ static bool adopt(
 					"--tls-certificate and --tls-key");
 		return false;
 	}
-	listener = listener_adopt(listeners->base, listeners->clients, passed->fd, ret_error);
+	listener = listener_adopt(
+		listeners->base, listeners->clients, passed->fd, passed->is_tls, ret_error);
 	if (!listener)
 		return false;
 	add(listeners, listener, passed->is_tls);

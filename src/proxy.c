@@ -117,6 +117,21 @@ static void on_probe_change(void *arg)
 		banner_probe_changed(proxy->banner);
 }
 
+/* By the scheduler; of no use before the scheduler has turns. */
+static bool on_gives_way(void *arg, const char *model)
+{
+	const struct proxy *proxy = arg;
+
+	return scheduler_gives_way(proxy->scheduler, model);
+}
+
+static void on_models_changed(void *arg)
+{
+	const struct proxy *proxy = arg;
+
+	scheduler_models_changed(proxy->scheduler);
+}
+
 static struct admin_view view_of(const struct proxy *proxy)
 {
 	return (struct admin_view){
@@ -176,6 +191,7 @@ static bool let_in(struct proxy *proxy, struct client *client, const struct rout
 		.ip = client_ip(client),
 		.is_loopback = client_is_loopback(client),
 		.came_by_admin = client_came_by_admin(client),
+		.listen = client_listen(client),
 	};
 	struct access_verdict verdict =
 		access_check(proxy->access, client_head_to_check(client), &peer, route);
@@ -454,6 +470,8 @@ static void create_carriers(struct proxy *proxy)
 		.residency = proxy->residency,
 		.observers = observers,
 		.retry_after = on_retry_after,
+		.gives_way = on_gives_way,
+		.on_models_changed = on_models_changed,
 		.arg = proxy,
 	};
 	struct relay_parts relay = {
@@ -485,6 +503,7 @@ static void create_conductor(struct proxy *proxy)
 		.ring = proxy->ring,
 		.scheduler = proxy->scheduler,
 		.relay = proxy->relay,
+		.passes = proxy->passes,
 		.tally = &proxy->tally,
 		.stats = &proxy->stats,
 		.on_changed = on_changed,

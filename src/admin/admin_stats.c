@@ -93,6 +93,27 @@ static void put_times(struct json_writer *writer, const struct stats *stats)
 	put_mean(writer, "load_time_ms", &stats->load_us);
 }
 
+static void put_cuts_by(struct json_writer *writer, const char *key, const struct cuts_by *by)
+{
+	json_begin_array(writer, key);
+	for (size_t i = 0; i < by->count; i++) {
+		json_begin_object(writer, NULL);
+		json_put_string(writer, "name", by->items[i].name);
+		json_put_int(writer, "count", (int64_t)by->items[i].count);
+		json_end_object(writer);
+	}
+	json_end_array(writer);
+}
+
+static void put_cuts(struct json_writer *writer, const struct cuts *cuts)
+{
+	json_begin_object(writer, "cut_prompts");
+	json_put_int(writer, "count", (int64_t)cuts->count);
+	put_cuts_by(writer, "projects", &cuts->projects);
+	put_cuts_by(writer, "models", &cuts->models);
+	json_end_object(writer);
+}
+
 /* -1: unknown. */
 static void put_count(struct json_writer *writer, const char *key, int64_t count)
 {
@@ -108,6 +129,7 @@ static struct job_group jobs_of(const struct runners *runners, const char *model
 	struct job_group sum = {0};
 	const struct list *node;
 
+	model = runners_name(runners, model);
 	LIST_EACH(&runners->all, node)
 	{
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
@@ -164,6 +186,8 @@ static void put_runners(struct json_writer *writer, const struct admin_view *vie
 		else
 			json_put_null(writer, "vram_share");
 		put_count(writer, "context_length", resident->context_length);
+		json_put_bool(writer, "pinned",
+			runners_are_pinned(scheduler_runners(view->scheduler), resident->name));
 		put_count(writer, "waiting", has_turns ? (int64_t)jobs.waiting : -1);
 		put_count(writer, "running", has_turns ? (int64_t)jobs.running : -1);
 		put_runner_concurrency(writer, view, resident->name);
@@ -260,6 +284,7 @@ void admin_write_stats(struct json_writer *writer, const struct admin_view *view
 	json_put_int(writer, "reading", (int64_t)jobs->reading);
 	json_put_int(writer, "flushing", (int64_t)jobs->flushing);
 	put_times(writer, view->stats);
+	put_cuts(writer, &view->stats->cuts);
 	put_turn(writer, view);
 	put_runners(writer, view);
 	put_upstream(writer, &view->upstream);

@@ -1,11 +1,13 @@
 /*
- * Our own requests that turn Ollama's runners over (PRODUCT 3.3, 3.6): what a model is (/api/show),
- * unload it and wait until /api/ps no longer lists it, load it by an empty request with the same
- * runner options. No client hangs on them, so one that leaves aborts no load. Made by proxy.c's
- * conductor, which carries out the scheduler's verdicts.
+ * Our own requests that turn Ollama's runners over (PRODUCT 3.3, 3.6, 5): what a model is, unload
+ * it and wait until /api/ps no longer lists it, load it by an empty request with the same runner
+ * options, set its keep_alive. No client hangs on them, so one that leaves aborts no load. Made by
+ * the conductor, which carries out the scheduler's verdicts.
  *
- * At most one unload or load at a time, and one look beside it. Every one of them ends in exactly
- * one event, in bounded time, unless loader_destroy() comes first.
+ * At most one unload or load at a time, one look and one touch or freeing beside it. Every look,
+ * unload and load ends in exactly one event, in bounded time, unless loader_destroy() comes first.
+ * An unload or load waits for the end of a touch or freeing: late, these would load or unload what
+ * they must not.
  *
  * FACTS-ollama 7: the unload answers in some ms and the model leaves /api/ps up to 66 ms later; an
  * unload during the model's own load is answered but lost, so it is repeated while it is listed.
@@ -33,8 +35,9 @@ enum {
 	LOADER_UNLOAD_US = 30 * 1000 * 1000,
 	LOADER_AGAIN_US = 1000 * 1000,	  /* between two unloads of what is still listed */
 	LOADER_SEEN_US = 2 * 1000 * 1000, /* for the look at /api/ps after a load */
-	LOADER_LOOK_US = 5 * 1000 * 1000,
-	LOADER_ANSWER_MOST = 4 * 1024 * 1024, /* bytes of an answer that are kept */
+	/* For the answer to an unload, a touch or a freeing: some ms, unless Ollama is in trouble.
+	 */
+	LOADER_ANSWER_US = 5 * 1000 * 1000,
 };
 
 struct loader_failure {
@@ -48,14 +51,18 @@ struct loader_failure {
 /* Any of them may call every function but loader_destroy(). Called from inside loader_look(),
  * _unload() and _load() where nothing could be sent. */
 struct loader_events {
-	/* RUNNER_UNKNOWN: it could not be asked. */
-	void (*on_looked)(void *arg, enum runner_kind kind);
+	/* As back/look tells it. */
+	void (*on_looked)(void *arg, enum runner_kind kind, const char *same);
+	/* Ollama accepted the unload; on_unloaded follows. */
+	void (*on_unload_answered)(void *arg);
 	/* It is gone, or waiting for it any longer is of no use. */
 	void (*on_unloaded)(void *arg);
 	/* It was up at `loaded_us`, `took_us` after it was asked for; residency knows who is left.
 	 */
 	void (*on_loaded)(void *arg, int64_t took_us, int64_t loaded_us);
 	void (*on_load_failed)(void *arg, const struct loader_failure *failure);
+	/* A touch or freeing ended, well or not. */
+	void (*on_touched)(void *arg);
 	void *arg;
 };
 
@@ -64,10 +71,19 @@ struct loader *loader_create(struct event_base *base, struct pool *pool, struct 
 	const struct loader_events *events);
 /* What is under way is cut. NULL is fine. */
 void loader_destroy(struct loader *loader);
-/* `runner` is read during the call only. */
+/* `runner` is read during the call only, here and below. */
 void loader_look(struct loader *loader, const struct runner *runner);
-void loader_unload(struct loader *loader, const struct runner *runner);
-void loader_load(struct loader *loader, const struct runner *runner);
+/* `listed_as`: the canonical name under which /api/ps lists it, which of a copy is another one. */
+void loader_unload(struct loader *loader, const struct runner *runner, const char *listed_as);
+/* `keep_alive` as own_body_empty() takes it; NULL: Ollama's default. */
+void loader_load(struct loader *loader, const struct runner *runner, const char *keep_alive);
+/* Nothing but a look is under way: loader_touch() may be called. */
+bool loader_may_touch(const struct loader *loader);
+/* Sets the keep_alive of a loaded runner. One that is not loaded would be: the caller's to know. */
+void loader_touch(struct loader *loader, const struct runner *runner, const char *keep_alive);
+/* While a load is pending: unloads another runner that Ollama does not let go by itself (its issue
+ * 17408). Nothing happens if another freeing is under way. */
+void loader_free(struct loader *loader, const struct runner *runner);
 /* The probe told of a change: perhaps the one that is waited for. */
 void loader_residency_changed(struct loader *loader);
 

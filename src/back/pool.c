@@ -65,6 +65,7 @@ struct pool {
 	struct list all;
 	struct list idle; /* the oldest first */
 	size_t idle_count;
+	uint64_t lost;
 	size_t open_count;
 };
 
@@ -199,6 +200,11 @@ const char *pool_host(const struct pool *pool)
 size_t pool_open_connections(const struct pool *pool)
 {
 	return pool->open_count;
+}
+
+uint64_t pool_lost_connections(const struct pool *pool)
+{
+	return pool->lost;
 }
 
 size_t pool_idle_connections(const struct pool *pool)
@@ -345,8 +351,10 @@ static void on_closed(struct evhttp_connection *evcon, void *arg)
 {
 	struct connection *connection = arg;
 
-	if (!list_is_empty(&connection->in_idle))
-		pool_discard(connection);
+	if (list_is_empty(&connection->in_idle))
+		return;
+	connection->pool->lost++;
+	pool_discard(connection);
 }
 
 static void leave_idle(struct connection *connection)
@@ -435,6 +443,7 @@ struct connection *pool_lease(struct pool *pool)
 			leave_idle(newest);
 			return newest;
 		}
+		pool->lost++;
 		pool_discard(newest);
 	}
 	return NULL;

@@ -59,6 +59,8 @@ const char *pool_host(const struct pool *pool);
 bool pool_failed_locally(struct pool *pool);
 size_t pool_open_connections(const struct pool *pool);
 size_t pool_idle_connections(const struct pool *pool);
+/* Idle ones that the other side closed, ever. Ollama closes none while it lives. */
+uint64_t pool_lost_connections(const struct pool *pool);
 
 /* ---- for back/ only ---- */
 

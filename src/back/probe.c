@@ -35,10 +35,12 @@ struct probe {
 	enum question next; /* what the timer asks when nothing is under way */
 	struct exchange *exchange;
 	struct evbuffer *answer;
-	int status;		  /* 0: no head yet */
-	int64_t asked_us;	  /* when the question under way was sent */
+	int status;	  /* 0: no head yet */
+	uint64_t lost;	  /* idle connections that were lost when the last question was sent */
+	int64_t asked_us; /* when the question under way was sent */
 	int64_t trouble_since_us; /* when SUSPECT or DOWN began */
 	bool is_busy;
+	bool is_soon;  /* when the question under way is answered /api/ps is asked in a moment */
 	bool is_again; /* this question is asked a second time, since its connection was stale */
 };
 
@@ -170,11 +172,22 @@ static void on_model(void *arg, const struct ps_model *model)
 		model->context_length);
 }
 
+/* true: that is new. What was known stays: a single bad answer takes nothing away. */
+static bool note_mute(struct probe *probe)
+{
+	if (residency_is_mute(probe->residency) || residency_asked_us(probe->residency) > 0)
+		return false;
+	LOG(INFO, "upstream does not tell what is loaded: requests go in order of arrival",
+		LOG_TEXT("upstream", pool_host(probe->pool)), LOG_NUMBER("status", probe->status));
+	residency_note_mute(probe->residency);
+	return true;
+}
+
 static bool take_ps(struct probe *probe, const char *text, size_t length)
 {
 	residency_begin(probe->residency);
 	if (probe->status != STATUS_OK || !ps_read(text, length, on_model, probe))
-		return false;
+		return note_mute(probe);
 	residency_asked(probe->residency, probe->asked_us);
 	residency_end(probe->residency, ticker_now_us());
 	return true;
@@ -196,7 +209,11 @@ static void take_answer(struct probe *probe)
 	} else {
 		is_changed = take_ps(probe, text, length);
 		stop_asking(probe);
-		plan(probe, QUESTION_VERSION, pause_us(probe));
+		if (probe->is_soon)
+			plan(probe, QUESTION_PS, PROBE_SETTLE_US);
+		else
+			plan(probe, QUESTION_VERSION, pause_us(probe));
+		probe->is_soon = false;
 	}
 	if (is_changed)
 		notify(probe);
@@ -246,12 +263,14 @@ static void on_end(void *arg, enum exchange_end how)
 		could_not_ask(probe);
 		break;
 	case EXCHANGE_RESET:
-		/* An idle connection may be closed at any time: that says nothing yet. */
+		/* An idle connection may be closed at any time: that says nothing yet. But Ollama
+		 * itself closes none, so it may be another one by now. */
 		if (is_stale && !probe->is_again) {
 			enum question asked = probe->asking;
 
 			stop_asking(probe);
 			probe->is_again = true;
+			residency_doubt(probe->residency);
 			plan(probe, asked, 0);
 			break;
 		}
@@ -283,6 +302,10 @@ static void ask(struct probe *probe)
 		.wants_fresh = is_in_trouble(probe),
 	};
 
+	/* It may be another Ollama by now. */
+	if (pool_lost_connections(probe->pool) != probe->lost)
+		residency_doubt(probe->residency);
+	probe->lost = pool_lost_connections(probe->pool);
 	probe->status = 0;
 	probe->asked_us = ticker_now_us();
 	probe->asking = probe->next;
@@ -395,4 +418,14 @@ void probe_refresh(struct probe *probe)
 {
 	if (probe->asking == QUESTION_NONE && probe->state == PROBE_UP)
 		plan(probe, QUESTION_PS, 0);
+}
+
+void probe_refresh_soon(struct probe *probe)
+{
+	if (probe->state != PROBE_UP)
+		return;
+	if (probe->asking == QUESTION_NONE)
+		plan(probe, QUESTION_PS, PROBE_SETTLE_US);
+	else
+		probe->is_soon = true;
 }

@@ -26,6 +26,7 @@ enum {
 	PROBE_CALM_US = 5 * 1000 * 1000,
 	PROBE_BUSY_US = 1000 * 1000,
 	PROBE_DOWN_US = 250 * 1000,
+	PROBE_SETTLE_US = 100 * 1000,
 	/* Loading and prefill do not delay these answers (FACTS-ollama.md 3: 21 ms at most). */
 	PROBE_ANSWER_US = 5 * 1000 * 1000,
 	PROBE_LONG_DOWN_US = 10 * 1000 * 1000,
@@ -72,6 +73,9 @@ void probe_note_broken(struct probe *probe);
 void probe_note_answered(struct probe *probe);
 /* Jobs run now: /api/ps is asked more often. */
 void probe_set_busy(struct probe *probe, bool is_busy);
+/* Ask /api/ps in a moment: something was asked of Ollama that changes what is loaded, and takes
+ * PROBE_SETTLE_US at most (FACTS-ollama 7: an unload 66 ms). */
+void probe_refresh_soon(struct probe *probe);
 /* Ask /api/ps in the next turn unless a question is under way. */
 void probe_refresh(struct probe *probe);
 

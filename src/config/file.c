@@ -10,7 +10,7 @@
 #include <libconfig.h>
 
 #include "base/memory.h"
-#include "config/api_keys.h"
+#include "config/groups.h"
 #include "config/keys.h"
 #include "config/settings.h"
 #include "config/suggest.h"
@@ -25,12 +25,31 @@ static bool fail_at(
 	return false;
 }
 
+/* The list of groups whose name is nearest, if it is nearer than `key` (NULL: none is near). */
+static const char *near_list(const char *word, const struct key *key)
+{
+	unsigned best = key ? suggest_distance(word, key->name) : suggest_allowed(strlen(word)) + 1;
+	const char *nearest = NULL;
+
+	for (size_t i = 0; i < GROUP_LISTS; i++) {
+		unsigned distance = suggest_distance(word, group_lists[i]->name);
+
+		if (distance < best) {
+			best = distance;
+			nearest = group_lists[i]->name;
+		}
+	}
+	return nearest;
+}
+
 static bool fail_unknown(const char *name, const config_setting_t *setting, char **ret_error)
 {
 	const char *word = config_setting_name(setting);
-	const struct key *near = suggest_key(word, strlen(word));
+	const struct key *key = suggest_key(word, strlen(word));
+	const char *list = near_list(word, key);
+	const char *near = list ? list : key ? key->name : NULL;
 	char *quoted = value_quote(word);
-	char *reason = near ? mem_printf("unknown key %s; did you mean %s?", quoted, near->name)
+	char *reason = near ? mem_printf("unknown key %s; did you mean %s?", quoted, near)
 			    : mem_printf("unknown key %s", quoted);
 
 	free(quoted);
@@ -84,14 +103,15 @@ static bool apply_setting(const char *name, const config_setting_t *setting,
 {
 	const char *word = config_setting_name(setting);
 	const struct key *key = key_find(word, strlen(word));
+	const struct group_list *list = groups_find(word);
 	const char *reason;
 	unsigned line;
 	char *text, *error;
 	bool is_fine;
 
-	if (strcmp(word, "keys") == 0) {
-		error = api_keys_read(setting, settings, &line);
-		return !error || fail_at(name, line, "keys", error, ret_error);
+	if (list) {
+		error = groups_read(list, setting, settings, &line);
+		return !error || fail_at(name, line, list->name, error, ret_error);
 	}
 	if (!key)
 		return fail_unknown(name, setting, ret_error);

@@ -28,6 +28,11 @@
 #define HEAD_MIN KIB
 #define HEAD_MAX (16 * MIB)
 
+/* Of an enum of config/rules.h, whose first value is UNSET. */
+#define RULE_CHOICE(words)                                                                \
+	.type = KEY_CHOICE, .choices = (words), .choice_first = 1, .placeholder = "WHAT", \
+	.is_reloadable = true
+
 static const char *const schedulers[] = {
 	[SCHEDULER_FIFO] = "fifo", [SCHEDULER_TURNS] = "turns", NULL};
 static const char *const concurrencies[] = {
@@ -129,6 +134,28 @@ const struct key keys[] = {
 		.choices = concurrencies,
 		.help = "how many run; fixed is max_concurrent, adaptive what Ollama serves at "
 			"once of each model"},
+
+	{FIELD(preload), .section = "Requests (rules for projects and models stand in the file)",
+		WORDS, .fallback_shown = "none", .placeholder = "MODELS",
+		.help = "with turns: models that are loaded at the start, and again after each "
+			"restart of Ollama, and stay loaded"},
+	{FIELD(keep_alive), .type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
+		.placeholder = "DURATION", .is_reloadable = true,
+		.help = "how long a model stays loaded after its last request, as in Ollama's API: "
+			"30m, -1 for ever"},
+	{FIELD(keep_alive_policy), RULE_CHOICE(rules_keep_alive_policies), .fallback = "pass",
+		.help = "a client's own keep_alive: passed on, replaced, or cut to keep_alive"},
+	{FIELD(runner_options), RULE_CHOICE(rules_runner_options), .fallback = "pass",
+		.help = "num_ctx and the other options that make Ollama load a model again: passed "
+			"on, taken out, or set as the rule for the model says"},
+	{FIELD(model_alias), WORDS, .fallback_shown = "none", .placeholder = "NAME=MODEL",
+		.help = "names that clients use for other models"},
+	{FIELD(heartbeat), RULE_CHOICE(rules_heartbeats), .fallback = "off",
+		.help = "what tells a waiting client that it still waits: 102 Processing, or the "
+			"beginning of a body"},
+	{FIELD(image_pixels_max), COUNT, .fallback = "0", .minimum = 1,
+		.maximum = SETTINGS_PIXELS_MAX, .zero_is_no_limit = true,
+		.help = "the largest image of a request; larger ones are answered 413"},
 
 	{TIME_FIELD(header_timeout), .section = "Time limits", DURATION, .fallback = "30",
 		.help = "from a request's first byte to its complete head"},

@@ -42,6 +42,7 @@ struct key {
 	int64_t minimum, maximum;
 	bool zero_is_no_limit;
 	const char *const *choices; /* NULL-terminated */
+	int choice_first;	    /* the enum's value of the first */
 	bool may_be_empty;	    /* ADDRESSES: an empty list is fine */
 	bool is_secret;		    /* /api/v1/config hides the value */
 	bool is_reloadable;	    /* takes effect at SIGHUP */

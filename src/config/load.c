@@ -7,7 +7,9 @@
 
 #include "base/memory.h"
 #include "config/file.h"
+#include "config/keep_alive.h"
 #include "config/keys.h"
+#include "config/model_name.h"
 #include "config/settings.h"
 #include "config/suggest.h"
 #include "config/usage.h"
@@ -311,8 +313,75 @@ static char *check_paths(const struct settings *settings)
 	return error;
 }
 
+/* It gets the form in which Ollama takes it. Returns NULL or what is wrong. */
+static char *check_keep_alive(struct settings *settings)
+{
+	char *read, *quoted, *error;
+
+	if (!*settings->keep_alive)
+		return NULL;
+	read = keep_alive_read(settings->keep_alive);
+	if (read) {
+		free(settings->keep_alive);
+		settings->keep_alive = read;
+		return NULL;
+	}
+	quoted = value_quote(settings->keep_alive);
+	error = mem_printf("keep_alive: %s is not %s", quoted, KEEP_ALIVE_FORM);
+	free(quoted);
+	return error;
+}
+
+static bool is_alias_given_before(char *const *aliases, char *const *alias)
+{
+	char *name = mem_strndup(*alias, strcspn(*alias, "="));
+	bool is_given = false;
+
+	for (; !is_given && aliases < alias; aliases++) {
+		char *other = mem_strndup(*aliases, strcspn(*aliases, "="));
+
+		is_given = model_name_is_same(name, other);
+		free(other);
+	}
+	free(name);
+	return is_given;
+}
+
+/* Returns NULL or what is wrong. */
+static char *check_aliases(const struct settings *settings)
+{
+	for (char *const *alias = settings->model_alias; *alias; alias++) {
+		size_t length = strcspn(*alias, "=");
+		bool has_both = length > 0 && (*alias)[length] && (*alias)[length + 1];
+		char *quoted, *error;
+
+		if (has_both && !is_alias_given_before(settings->model_alias, alias))
+			continue;
+		quoted = value_quote(*alias);
+		error = mem_printf("model_alias: %s %s", quoted,
+			has_both ? "gives a second model to a name: leave one of them out"
+				 : "is not NAME=MODEL");
+		free(quoted);
+		return error;
+	}
+	return NULL;
+}
+
+/* Returns NULL or what is wrong. */
+static char *check_requests(struct settings *settings)
+{
+	char *error = check_keep_alive(settings);
+
+	if (!error)
+		error = check_aliases(settings);
+	if (!error && settings->keep_alive_policy != KEEP_ALIVE_PASS && !*settings->keep_alive &&
+		settings->rules.projects_count + settings->rules.models_count == 0)
+		error = mem_strdup("keep_alive_policy needs a keep_alive to override or cap with");
+	return error ? error : rules_check(settings);
+}
+
 /* What no key can see alone. Returns NULL or what is wrong. */
-static char *check_relations(const struct settings *settings)
+static char *check_relations(struct settings *settings)
 {
 	char *error = check_tls(settings);
 
@@ -327,6 +396,8 @@ static char *check_relations(const struct settings *settings)
 				  "): the largest bodies could never be kept",
 			settings->body_max, settings->body_total);
 	error = check_paths(settings);
+	if (!error)
+		error = check_requests(settings);
 	if (!error)
 		error = check_loop(settings, settings->listen, "listen");
 	return error ? error : check_loop(settings, settings->admin_listen, "admin_listen");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/groups.h"
 #include "config/keys.h"
 
 struct settings *settings_create(void)
@@ -59,14 +60,6 @@ const char *settings_wrong_path(char *const *allow_paths)
 	return NULL;
 }
 
-void api_key_finish(struct api_key *key)
-{
-	free(key->name);
-	free(key->project);
-	free_texts(key->allow_paths);
-	free_texts(key->allow_models);
-}
-
 void settings_return(struct settings *settings)
 {
 	if (!settings)
@@ -76,9 +69,7 @@ void settings_return(struct settings *settings)
 		return;
 	for (size_t i = 0; i < keys_count; i++)
 		free_field(&keys[i], settings);
-	for (size_t i = 0; i < settings->api_keys_count; i++)
-		api_key_finish(&settings->api_keys[i]);
-	free(settings->api_keys);
+	groups_finish(settings);
 	free(settings->upstream_host);
 	free(settings);
 }

@@ -25,7 +25,10 @@ struct api_key {
 	unsigned char hash[API_KEY_HASH_BYTES]; /* of key_salt and the key */
 	char *project;				/* NULL: none */
 	int64_t rate;				/* requests a minute; 0: no limit */
-	char **allow_paths;			/* as in struct settings */
+	enum job_class job_class;		/* UNSET: not said; behind the project's own */
+	enum job_class ceiling;			/* UNSET: none */
+	double weight;				/* 0: not said; behind the project's own */
+	char **allow_paths;			/* as in struct settings; NULL: all */
 	char **allow_models;
 	bool is_admin;
 };
@@ -59,6 +62,15 @@ struct settings {
 	size_t api_keys_count; /* 0: nobody needs a key */
 	struct rules rules;    /* for projects, models, clients and listeners */
 
+	/* what becomes of requests and models, where no rule says otherwise */
+	char **preload;	  /* models that are loaded at the start and stay */
+	char *keep_alive; /* fit for a JSON string: "30m"; "": none is wanted */
+	enum keep_alive_policy keep_alive_policy; /* never UNSET, here and below */
+	enum runner_options runner_options;
+	char **model_alias; /* "name=target", each name once; may be empty */
+	enum heartbeat heartbeat;
+	int64_t image_pixels_max; /* 0: no limit */
+
 	/* queue */
 	int64_t max_concurrent;	      /* 3 */
 	int64_t max_concurrent_limit; /* 16 */
@@ -91,13 +103,14 @@ struct settings {
 	int64_t max_connections_per_address; /* 0 */
 };
 
+/* The most that an image's limit can be: over any image, and products of it do not overflow. */
+#define SETTINGS_PIXELS_MAX (INT64_C(1) << 40)
+
 /* In allow_paths, what stands for the prefixes of all calls that do not change Ollama's models. */
 #define SETTINGS_READ_ONLY "read-only"
 
 /* The first of allow_paths that is neither a path nor SETTINGS_READ_ONLY, or NULL. */
 const char *settings_wrong_path(char *const *allow_paths);
-/* Frees what a key owns, not the struct. */
-void api_key_finish(struct api_key *key);
 /* Empty, with one reference, for config/load (and tests) to fill; nobody writes to it afterwards.
  */
 struct settings *settings_create(void);

@@ -41,6 +41,13 @@ unsigned suggest_distance(const char *left, const char *right)
 	return row[right_length];
 }
 
+unsigned suggest_allowed(size_t length)
+{
+	unsigned allowed = (unsigned)length / WRONG_PART;
+
+	return allowed < WRONG_AT_LEAST ? WRONG_AT_LEAST : allowed;
+}
+
 /* The shortest name that has `word` in it: "max_queue" for "max_queue_size". */
 static const struct key *longer_key(const char *word)
 {
@@ -60,16 +67,13 @@ const struct key *suggest_key(const char *name, size_t length)
 {
 	char word[SUGGEST_BYTES + 1] = "";
 	const struct key *nearest = NULL;
-	unsigned allowed, best;
+	unsigned best;
 
 	if (length > SUGGEST_BYTES)
 		length = SUGGEST_BYTES;
 	for (size_t i = 0; i < length; i++)
 		word[i] = (char)(name[i] == '-' ? '_' : tolower((unsigned char)name[i]));
-	allowed = (unsigned)length / WRONG_PART;
-	if (allowed < WRONG_AT_LEAST)
-		allowed = WRONG_AT_LEAST;
-	best = allowed + 1;
+	best = suggest_allowed(length) + 1;
 	for (size_t i = 0; i < keys_count; i++) {
 		unsigned distance = suggest_distance(word, keys[i].name);
 

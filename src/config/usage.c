@@ -18,7 +18,8 @@ static const char head[] =
 	"One URL in front of one Ollama that many programs share.\n"
 	"\n"
 	"  -c, --config FILE           configuration file: the flags below without --,\n"
-	"                              with _ for -, as key = value\n"
+	"                              with _ for -, as key = value; and the lists keys,\n"
+	"                              projects, models, agents and listeners\n"
 	"  --help                      this text\n"
 	"  --version                   the version\n";
 

@@ -109,6 +109,11 @@ static enum number_result read_number(const char *text, const struct suffix *suf
 	return NUMBER_FINE;
 }
 
+bool value_read_duration(const char *text, int64_t *ret_ms)
+{
+	return read_number(text, time_suffixes, true, ret_ms) == NUMBER_FINE;
+}
+
 char *value_print_number(const struct key *key, int64_t number)
 {
 	static const char letters[] = "kmg";
@@ -196,7 +201,7 @@ static bool parse_choice(const struct key *key, const char *text, int *field, ch
 
 	for (int i = 0; key->choices[i]; i++) {
 		if (strcmp(text, key->choices[i]) == 0) {
-			*field = i;
+			*field = key->choice_first + i;
 			return true;
 		}
 	}
@@ -340,7 +345,7 @@ char *value_print(const struct key *key, const struct settings *settings)
 	case KEY_COUNT:
 		return value_print_number(key, *(const int64_t *)field);
 	case KEY_CHOICE:
-		return mem_strdup(key->choices[*(const int *)field]);
+		return mem_strdup(key->choices[*(const int *)field - key->choice_first]);
 	case KEY_ADDRESSES:
 	case KEY_WORDS:
 		return print_list(*(char *const *const *)field);

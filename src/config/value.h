@@ -21,6 +21,8 @@ struct settings;
  */
 MUST_CHECK bool value_parse(
 	const struct key *key, const char *text, struct settings *settings, char **ret_error);
+/* A duration alone: "0.5", "20s", "10m". false: it is none. */
+MUST_CHECK bool value_read_duration(const char *text, int64_t *ret_ms);
 /* A new text that value_parse() would read as the same value. */
 char *value_print(const struct key *key, const struct settings *settings);
 /* The same for any number of this key: "0.5", "64k", "3". */

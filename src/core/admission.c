@@ -1,6 +1,7 @@
 #include "core/admission.h"
 
 #include "config/settings.h"
+#include "core/job.h"
 
 enum {
 	RETRY_AFTER_LEAST_S = 1,
@@ -49,6 +50,32 @@ enum outcome admission_at_queue(const struct admission *admission)
 	 */
 	if (admission->tally->queued >=
 		(uint64_t)admission->settings->max_queue_size + admission->startable)
+		return OUTCOME_QUEUE_FULL;
+	return OUTCOME_NONE;
+}
+
+/* As many more wait as will start in this turn's tail. */
+static bool is_group_full(const struct job_group *group, int64_t waiting_most, int64_t running_most,
+	uint64_t startable)
+{
+	if (waiting_most <= 0 || !group)
+		return false;
+	if (running_most > 0) {
+		uint64_t most = (uint64_t)running_most;
+		uint64_t left = group->running < most ? most - group->running : 0;
+
+		startable = startable < left ? startable : left;
+	}
+	return group->waiting >= (uint64_t)waiting_most + startable;
+}
+
+enum outcome admission_at_groups(const struct admission *admission, const struct policy *policy,
+	const struct job_group *project, const struct job_group *model)
+{
+	if (is_group_full(project, policy->project_max_queue_size, policy->project_max_concurrent,
+		    admission->startable) ||
+		is_group_full(model, policy->model_max_queue_size, policy->model_max_concurrent,
+			admission->startable))
 		return OUTCOME_QUEUE_FULL;
 	return OUTCOME_NONE;
 }

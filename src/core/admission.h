@@ -12,6 +12,8 @@
 #include "core/outcome.h"
 #include "core/tally.h"
 
+struct job_group;
+struct policy;
 struct settings;
 
 struct admission {
@@ -31,6 +33,9 @@ enum outcome admission_at_head(const struct admission *admission, uint64_t lengt
 enum outcome admission_at_body(const struct admission *admission, uint64_t bytes);
 /* The body is complete: is there a place? */
 enum outcome admission_at_queue(const struct admission *admission);
+/* Is there a place among those of its project and of its model (scheduler_groups())? */
+enum outcome admission_at_groups(const struct admission *admission, const struct policy *policy,
+	const struct job_group *project, const struct job_group *model);
 /* Whole seconds, 1 to 60: when a place should be free, from the queue's length and `service_us`,
  * the mean time a job holds its slot (0: unknown). */
 int admission_retry_after(const struct admission *admission, int64_t service_us);

@@ -9,13 +9,39 @@
 
 enum { RANDOM_BYTES = 16, RANDOM_STOCK = 64, OWN_ID_MOST = RECORD_ID_BYTES - 1 };
 
+static int hex_value(char digit)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = digit ? strchr(digits, tolower((unsigned char)digit)) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* The byte at `*at`, which moves to its end; a broken escape stands for itself. */
+static unsigned char next_byte(const struct identity_word *word, size_t *at, bool is_encoded)
+{
+	const char *text = word->text + *at;
+	int high = -1;
+	int low = -1;
+
+	if (is_encoded && text[0] == '%' && *at + 2 < word->length) {
+		high = hex_value(text[1]);
+		low = hex_value(text[2]);
+	}
+	if (high < 0 || low < 0)
+		return (unsigned char)*text;
+	*at += 2;
+	return (unsigned char)(high << 4 | low);
+}
+
 /* The printable bytes of a word; returns their number. */
-static size_t clean(const struct identity_word *word, char name[IDENTITY_PROJECT_BYTES])
+static size_t clean(
+	const struct identity_word *word, bool is_encoded, char name[IDENTITY_PROJECT_BYTES])
 {
 	size_t used = 0;
 
 	for (size_t i = 0; word->text && i < word->length && used < IDENTITY_PROJECT_BYTES; i++) {
-		unsigned char byte = (unsigned char)word->text[i];
+		unsigned char byte = next_byte(word, &i, is_encoded);
 
 		if (byte == ' ' && used == 0)
 			continue;
@@ -27,12 +53,13 @@ static size_t clean(const struct identity_word *word, char name[IDENTITY_PROJECT
 	return used;
 }
 
-char *identity_project(const struct identity_word *words, size_t count, const char *client_ip)
+char *identity_project(const struct identity_word words[IDENTITY_SOURCES], const char *client_ip)
 {
 	char name[IDENTITY_PROJECT_BYTES];
 
-	for (size_t i = 0; i < count; i++) {
-		size_t length = clean(&words[i], name);
+	for (size_t i = 0; i < IDENTITY_SOURCES; i++) {
+		bool is_encoded = i >= IDENTITY_WEBUI_NAME && i <= IDENTITY_WEBUI_ID;
+		size_t length = clean(&words[i], is_encoded, name);
 
 		if (length > 0)
 			return mem_strndup(name, length);

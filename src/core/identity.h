@@ -18,12 +18,27 @@ struct identity_word {
 	size_t length;
 };
 
+/* What may tell the project, the first one first (PRODUCT 5). */
+enum identity_source {
+	IDENTITY_PROJECT_NAME, /* X-Project-Name */
+	IDENTITY_USER_ID,      /* X-User-ID */
+	IDENTITY_CLIENT_ID,    /* X-Client-ID */
+	IDENTITY_KEY,	       /* the API key's project */
+	/* X-OpenWebUI-User-Name, -Email and -Id: percent-encoded, as Open WebUI sends them */
+	IDENTITY_WEBUI_NAME,
+	IDENTITY_WEBUI_EMAIL,
+	IDENTITY_WEBUI_ID,
+	IDENTITY_PREFIX,   /* /@NAME/ of the URL, decoded */
+	IDENTITY_LISTENER, /* the listener's rule */
+	IDENTITY_AGENT,	   /* a rule for its User-Agent */
+	IDENTITY_SOURCES
+};
+
 /*
- * A new string, the caller frees: the first of the words that has something printable
- * (X-Project-Name, X-User-ID, X-Client-ID, the API key's project), trimmed to its printable
- * characters and IDENTITY_PROJECT_BYTES; else the address.
+ * A new string, the caller frees: the first of the words, one for each source, that has something
+ * printable, trimmed to its printable characters and IDENTITY_PROJECT_BYTES; else the address.
  */
-char *identity_project(const struct identity_word *words, size_t count, const char *client_ip);
+char *identity_project(const struct identity_word words[IDENTITY_SOURCES], const char *client_ip);
 /*
  * The client's own X-Request-Id where it is sane (1 to 64 of letters, digits, "-._:"), else a new
  * one: 32 hex digits, random.

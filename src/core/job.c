@@ -33,6 +33,8 @@ void job_init(struct job *job, struct tally *tally)
 	memset(job, 0, sizeof(*job));
 	record_init(&job->record);
 	job->record.is_job = true;
+	job->policy.job_class = CLASS_NORMAL;
+	job->policy.weight = 1;
 	job->state = JOB_READING;
 	job->tally = tally;
 	list_init(&job->link);
@@ -112,6 +114,16 @@ bool job_holds_slot(const struct job *job)
 {
 	return job->state == JOB_CONNECTING || job->state == JOB_AWAITING ||
 	       job->state == JOB_STREAMING;
+}
+
+static bool is_full(const struct job_group *group)
+{
+	return group && group->running_most > 0 && group->running >= group->running_most;
+}
+
+bool job_is_capped(const struct job *job)
+{
+	return is_full(job->groups[GROUP_PROJECT]) || is_full(job->groups[GROUP_MODEL]);
 }
 
 bool job_belongs_in_ring(const struct job *job)

@@ -41,36 +41,51 @@ enum reply_state {
 	REPLY_ENDED,
 };
 
-/* How many jobs of a runner, or of a project, wait and run. */
+/* How many jobs of a runner, a project or a model wait and run. */
 struct job_group {
-	uint64_t waiting; /* QUEUED */
-	uint64_t running; /* slots held */
+	uint64_t waiting;      /* QUEUED */
+	uint64_t running;      /* slots held */
+	uint64_t running_most; /* its cap (PRODUCT 5), as the job that came last has it; 0: none */
 };
 
 struct runner;
 struct share;
 
-enum { JOB_GROUPS = 2 };
+/* What a job is counted in, see job->groups. */
+enum {
+	GROUP_PROJECT,
+	GROUP_RUNNER,
+	GROUP_MODEL, /* all runners of it */
+	GROUP_PROJECT_CLASS,
+	GROUP_RUNNER_CLASS,
+	JOB_GROUPS,
+};
+
+enum { CLASSES = CLASS_INTERACTIVE + 1 };
 
 struct job {
-	struct record record;
-	struct policy policy; /* of the settings that it came under */
+	/* Side by side, since the scheduler looks at them in every waiting job for each decision:
+	   what it set by scheduler_enter() (NULL: it has none), and its policy's class. */
 	enum job_state state;
 	enum reply_state reply;
+	int64_t came_us;       /* its body was complete */
+	int64_t deadline_us;   /* the wait's bound; 0: none */
+	int64_t load_since_us; /* its runner is being loaded since; 0: it is not */
+	struct runner *runner;
+	struct share *share;
+	struct job_group *groups[JOB_GROUPS]; /* of these and its model */
+	struct policy policy;		      /* of the settings that it came under */
+
+	struct record record;
 	struct tally *tally;
 	struct list link; /* in relay's list of living jobs */
 	bool in_ring;
 	int64_t queued_since_us; /* this stay in the queue began */
-	int64_t deadline_us;	 /* the wait's bound; 0: none */
 	int refused;		 /* dispatches that ended at a refused connection */
 	int broken;		 /* sendings that ended before the response head */
-
-	/* Set by scheduler_enter(); NULL: it has none. */
-	struct runner *runner;
-	struct share *share;
-	struct job_group *groups[JOB_GROUPS]; /* of these two */
-	double charged_us;		      /* what its project was charged for this sending */
-	int64_t load_since_us;		      /* its runner is being loaded since; 0: it is not */
+	double charged_us;	 /* what its project was charged for this sending */
+	bool says_keep_alive;	 /* its body has a keep_alive that Ollama obeys */
+	bool unloads;		 /* ... that makes Ollama unload when it is done */
 };
 
 /* The job begins READING and is counted as received. record.is_job is set. */
@@ -85,6 +100,8 @@ void job_set_state(struct job *job, enum job_state state);
 bool job_may_become(enum job_state from, enum job_state to);
 /* I3: it holds a slot: CONNECTING, AWAITING or STREAMING. */
 bool job_holds_slot(const struct job *job);
+/* As many of its project or its model run as may. */
+bool job_is_capped(const struct job *job);
 /* I2: it belongs into the ring: QUEUED, CONNECTING or AWAITING. */
 bool job_belongs_in_ring(const struct job *job);
 /*

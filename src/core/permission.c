@@ -4,11 +4,8 @@
 #include <strings.h>
 
 #include "base/compiler.h"
+#include "config/model_name.h"
 #include "config/settings.h"
-#include "core/residency.h"
-
-/* The longest name that json/peek gives, with a registry and a tag that are added. */
-enum { CANONICAL_BYTES = 320 };
 
 static bool has_some(char *const *list)
 {
@@ -71,62 +68,81 @@ static bool has_dots(const char *path)
 	return false;
 }
 
-bool permission_path(const struct settings *settings, const struct api_key *key, const char *method,
-	const char *path, const struct route *route)
-{
-	char *const *keys_own = key ? key->allow_paths : NULL;
+/* The settings', the key's and the listener's. */
+enum { LISTS = 3 };
 
-	if (!has_some(settings->allow_paths) && !has_some(keys_own))
-		return true;
-	if (has_dots(path))
-		return false;
-	if (route->rewrite)
-		path = route->rewrite;
-	return list_permits_path(settings->allow_paths, method, path, route) &&
-	       list_permits_path(keys_own, method, path, route);
+static void collect_paths(const struct permission *permission, char *const *lists[LISTS])
+{
+	lists[0] = permission->settings->allow_paths;
+	lists[1] = permission->key ? permission->key->allow_paths : NULL;
+	lists[2] = permission->listener ? permission->listener->allow_paths : NULL;
 }
 
-bool permission_limits_models(const struct settings *settings, const struct api_key *key)
+static void collect_models(const struct permission *permission, char *const *lists[LISTS])
 {
-	return has_some(settings->allow_models) || (key && has_some(key->allow_models));
+	lists[0] = permission->settings->allow_models;
+	lists[1] = permission->key ? permission->key->allow_models : NULL;
+	lists[2] = permission->listener ? permission->listener->allow_models : NULL;
+}
+
+bool permission_path(const struct permission *permission, const char *method, const char *path,
+	const struct route *route)
+{
+	const char *judged = route->rewrite ? route->rewrite : path;
+	char *const *lists[LISTS];
+
+	collect_paths(permission, lists);
+	for (size_t i = 0; i < LISTS; i++) {
+		if (has_some(lists[i]) && has_dots(path))
+			return false;
+		if (!list_permits_path(lists[i], method, judged, route))
+			return false;
+	}
+	return true;
+}
+
+bool permission_limits_models(const struct permission *permission)
+{
+	char *const *lists[LISTS];
+
+	collect_models(permission, lists);
+	return has_some(lists[0]) || has_some(lists[1]) || has_some(lists[2]);
 }
 
 static bool list_permits_model(char *const *list, const char *model)
 {
-	char wanted[CANONICAL_BYTES];
-	char permitted[CANONICAL_BYTES];
-
 	if (!has_some(list))
 		return true;
 	if (!model || !*model)
 		return false;
-	residency_canonical(model, wanted, sizeof(wanted));
 	for (; *list; list++) {
-		residency_canonical(*list, permitted, sizeof(permitted));
-		if (strcmp(wanted, permitted) == 0)
+		if (model_name_is_same(model, *list))
 			return true;
 	}
 	return false;
 }
 
-bool permission_model(const struct settings *settings, const struct api_key *key, const char *model)
+bool permission_model(const struct permission *permission, const char *model)
 {
-	return list_permits_model(settings->allow_models, model) &&
-	       list_permits_model(key ? key->allow_models : NULL, model);
+	char *const *lists[LISTS];
+
+	collect_models(permission, lists);
+	return list_permits_model(lists[0], model) && list_permits_model(lists[1], model) &&
+	       list_permits_model(lists[2], model);
 }
 
-enum permission_pass permission_of_pass(const struct settings *settings, const struct api_key *key,
-	const char *method, const char *path, const struct route *route)
+enum permission_pass permission_of_pass(const struct permission *permission, const char *method,
+	const char *path, const struct route *route)
 {
 	static const char by_path[] = "/v1/models/";
 
-	if (!permission_limits_models(settings, key))
+	if (!permission_limits_models(permission))
 		return PERMISSION_FREE;
 	if (is_safe(method)) {
 		if (strncmp(path, by_path, strlen(by_path)) != 0)
 			return PERMISSION_FREE;
-		return permission_model(settings, key, path + strlen(by_path)) ? PERMISSION_FREE
-									       : PERMISSION_DENIED;
+		return permission_model(permission, path + strlen(by_path)) ? PERMISSION_FREE
+									    : PERMISSION_DENIED;
 	}
 	switch (route->operation) {
 	case OPERATION_SHOW_MODEL:

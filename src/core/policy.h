@@ -7,10 +7,13 @@
 #define SO_CORE_POLICY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "config/rules.h"
+#include "core/match.h"
 
+struct api_key;
 struct settings;
 
 struct policy {
@@ -24,7 +27,7 @@ struct policy {
 	/* of the project together */
 	int64_t project_max_concurrent;
 	int64_t project_max_queue_size;
-	const char *project_keep_alive; /* NULL: none wanted */
+	const char *project_keep_alive; /* its rule's; NULL: the model's or everybody's holds */
 
 	/* of the model together; policy_add_model() */
 	int64_t model_max_concurrent;
@@ -32,9 +35,30 @@ struct policy {
 	const struct model_rule *model; /* NULL: none */
 };
 
+/* What a complete head tells. */
+struct policy_request {
+	const char *project;	   /* record.project */
+	const struct api_key *key; /* NULL: none was shown */
+	struct match_agent agent;
+	const char *priority; /* X-Priority, else X-Queue-Priority; needs no NUL; NULL: none */
+	size_t priority_length;
+	int64_t announced_us; /* the patience that the client's own fields tell; 0: none */
+};
+
 /* What holds without any rule. */
 void policy_init(struct policy *policy, const struct settings *settings);
+/*
+ * Lays over it what holds for this request. Of each thing the first that says it counts:
+ * class: project, key, agent, X-Priority; then not above the ceilings of project and key.
+ * weight: project, key. patience: the client's fields, project, agent. heartbeat: project, agent.
+ * Agents are those of the file in their order, then the built-in ones.
+ */
+void policy_add_request(struct policy *policy, const struct settings *settings,
+	const struct policy_request *request);
 /* The body told which model it is for; NULL: none could be read. */
 void policy_add_model(struct policy *policy, const struct settings *settings, const char *model);
+
+/* interactive or high, normal, batch or low, in any case; UNSET: another word. */
+enum job_class policy_class_of(const char *word, size_t length);
 
 #endif

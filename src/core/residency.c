@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "config/model_name.h"
 
 enum {
 	NAME_BYTES = 256,
@@ -28,6 +29,9 @@ struct residency {
 	size_t count;
 	size_t capacity;
 	uint64_t version;
+	uint64_t epoch;
+	bool is_mute;
+	bool is_in_doubt;
 	uint64_t snapshot_version; /* of the last snapshot */
 	int64_t taken_us;	   /* of the last snapshot; 0: none */
 	int64_t asked_us;	   /* of the last snapshot; 0: none */
@@ -63,31 +67,9 @@ void residency_destroy(struct residency *residency)
 	free(residency);
 }
 
-static const char *skip_prefix(const char *text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return strncasecmp(text, prefix, length) == 0 ? text + length : text;
-}
-
 void residency_canonical(const char *model, char *ret_name, size_t bytes)
 {
-	const char *rest = skip_prefix(model, "https://");
-	const char *last_slash;
-	size_t length;
-
-	rest = skip_prefix(rest, "http://");
-	rest = skip_prefix(rest, "registry.ollama.ai/");
-	rest = skip_prefix(rest, "library/");
-	length = strnlen(rest, bytes - 1);
-	for (size_t i = 0; i < length; i++)
-		ret_name[i] =
-			rest[i] >= 'A' && rest[i] <= 'Z' ? (char)(rest[i] - 'A' + 'a') : rest[i];
-	ret_name[length] = '\0';
-	last_slash = strrchr(ret_name, '/');
-	if (strchr(last_slash ? last_slash : ret_name, ':') == NULL &&
-		length + sizeof(":latest") <= bytes)
-		memcpy(ret_name + length, ":latest", sizeof(":latest"));
+	model_name_canonical(model, ret_name, bytes);
 }
 
 static void append(struct resident **list, size_t *count, size_t *capacity, struct resident item)
@@ -117,8 +99,29 @@ void residency_add(struct residency *residency, const char *name, int64_t size, 
 		(struct resident){mem_strdup(canonical), size, size_vram, context_length});
 }
 
+static bool is_coming(const struct residency *residency, const char *name)
+{
+	for (size_t i = 0; i < residency->coming_count; i++) {
+		if (strcmp(residency->coming[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void settle_doubt(struct residency *residency)
+{
+	bool is_whole = true;
+
+	for (size_t i = 0; i < residency->count; i++)
+		is_whole &= is_coming(residency, residency->residents[i].name);
+	if (residency->is_in_doubt && !is_whole)
+		residency->epoch++;
+	residency->is_in_doubt = false;
+}
+
 void residency_end(struct residency *residency, int64_t now_us)
 {
+	settle_doubt(residency);
 	free_residents(residency->residents, residency->count);
 	residency->residents = residency->coming;
 	residency->count = residency->coming_count;
@@ -127,6 +130,7 @@ void residency_end(struct residency *residency, int64_t now_us)
 	residency->coming_count = 0;
 	residency->coming_capacity = 0;
 	residency->taken_us = now_us;
+	residency->is_mute = false;
 	residency->asked_us = residency->coming_asked_us ? residency->coming_asked_us : now_us;
 	residency->coming_asked_us = 0;
 	residency->version++;
@@ -146,6 +150,26 @@ void residency_asked(struct residency *residency, int64_t asked_us)
 int64_t residency_asked_us(const struct residency *residency)
 {
 	return residency->taken_us ? residency->asked_us : 0;
+}
+
+uint64_t residency_epoch(const struct residency *residency)
+{
+	return residency->epoch;
+}
+
+void residency_doubt(struct residency *residency)
+{
+	residency->is_in_doubt = true;
+}
+
+void residency_note_mute(struct residency *residency)
+{
+	residency->is_mute = true;
+}
+
+bool residency_is_mute(const struct residency *residency)
+{
+	return residency->is_mute;
 }
 
 uint64_t residency_version(const struct residency *residency)
@@ -181,9 +205,13 @@ bool residency_note_load(
 
 void residency_forget(struct residency *residency)
 {
+	bool is_mute = residency->is_mute;
+
 	residency_begin(residency);
 	residency->coming_asked_us = 0;
 	residency_end(residency, 0);
+	residency->is_mute = is_mute;
+	residency->epoch++;
 }
 
 static struct resident *find(const struct residency *residency, const char *model)
@@ -229,6 +257,13 @@ enum known residency_has(const struct residency *residency, const char *model, i
 	return find(residency, model) ? KNOWN_TRUE : KNOWN_FALSE;
 }
 
+int64_t residency_context_length(const struct residency *residency, const char *model)
+{
+	const struct resident *resident = model ? find(residency, model) : NULL;
+
+	return resident ? resident->context_length : -1;
+}
+
 size_t residency_count(const struct residency *residency)
 {
 	return residency->count;
@@ -239,11 +274,22 @@ const struct resident *residency_at(const struct residency *residency, size_t in
 	return &residency->residents[index];
 }
 
-enum known residency_judge(int64_t load_duration, int64_t request_bytes, enum known listed)
+/* As long as a load: what a warm request never takes to be granted its runner. */
+static bool is_long(int64_t ns, int64_t request_bytes)
 {
 	int64_t bytes = request_bytes > 0 ? request_bytes : 0;
 
+	return ns >= COLD_NS + COLD_NS_PER_BYTE * bytes;
+}
+
+enum known residency_judge(int64_t load_duration, int64_t request_bytes, enum known listed)
+{
 	if (load_duration < 0)
 		return listed;
-	return load_duration >= COLD_NS + COLD_NS_PER_BYTE * bytes ? KNOWN_FALSE : KNOWN_TRUE;
+	return is_long(load_duration, request_bytes) ? KNOWN_FALSE : KNOWN_TRUE;
+}
+
+enum known residency_judge_silent(int64_t first_byte_ns, int64_t request_bytes, enum known listed)
+{
+	return is_long(first_byte_ns, request_bytes) ? listed : KNOWN_TRUE;
 }

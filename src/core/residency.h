@@ -42,6 +42,15 @@ void residency_asked(struct residency *residency, int64_t asked_us);
 int64_t residency_asked_us(const struct residency *residency);
 /* It is what Ollama said last, without what our own traffic told since. */
 bool residency_is_snapshot(const struct residency *residency);
+/* Grows with each restart: residency_forget(), or what residency_doubt() says. */
+uint64_t residency_epoch(const struct residency *residency);
+/* Ollama may have been restarted: if the next snapshot misses a model that was there it was, and
+ * the epoch grows. */
+void residency_doubt(struct residency *residency);
+/* The upstream was asked for it and gave no such answer: it has no /api/ps that works. Known until
+ * a snapshot comes, over restarts too. */
+void residency_note_mute(struct residency *residency);
+bool residency_is_mute(const struct residency *residency);
 /* Grows whenever something of this may have changed. */
 uint64_t residency_version(const struct residency *residency);
 /*
@@ -60,6 +69,9 @@ void residency_note_unloaded(struct residency *residency, const char *model);
 
 /* KNOWN_TRUE: loaded by what is known now; KNOWN_NOT: no snapshot younger than 10 s. */
 enum known residency_has(const struct residency *residency, const char *model, int64_t now_us);
+/* Of the loaded runner of this name, as /api/ps said last; -1: it is not listed or did not say.
+ * NULL has none. */
+int64_t residency_context_length(const struct residency *residency, const char *model);
 size_t residency_count(const struct residency *residency);
 const struct resident *residency_at(const struct residency *residency, size_t index);
 
@@ -68,5 +80,11 @@ const struct resident *residency_at(const struct residency *residency, size_t in
  * known at dispatch.
  */
 enum known residency_judge(int64_t load_duration, int64_t request_bytes, enum known listed);
+/*
+ * The same for an answer without load_duration (/v1, /api/embeddings): `first_byte_ns` after its
+ * dispatch it began. Sooner than any load: warm, whatever is listed (a copy runs under another
+ * name); later says nothing, so it is what was listed.
+ */
+enum known residency_judge_silent(int64_t first_byte_ns, int64_t request_bytes, enum known listed);
 
 #endif

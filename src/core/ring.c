@@ -93,3 +93,14 @@ struct job *ring_at(const struct ring *ring, size_t index)
 	assert(index < ring->count);
 	return *slot(ring, index);
 }
+
+struct job *const *ring_stretch(const struct ring *ring, size_t index, size_t *ret_count)
+{
+	struct job **first = slot(ring, index);
+	size_t to_end = ring->places - (size_t)(first - ring->jobs);
+	size_t left = ring->count - index;
+
+	assert(index < ring->count);
+	*ret_count = left < to_end ? left : to_end;
+	return first;
+}

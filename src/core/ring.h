@@ -25,5 +25,7 @@ size_t ring_count(const struct ring *ring);
 size_t ring_places(const struct ring *ring);
 /* 0 is the oldest; index < ring_count(). */
 struct job *ring_at(const struct ring *ring, size_t index);
+/* For a walk through all: the jobs from `index` on that lie side by side, at least one. */
+struct job *const *ring_stretch(const struct ring *ring, size_t index, size_t *ret_count);
 
 #endif

@@ -15,6 +15,7 @@ enum {
 	/* Keys without jobs that are not loaded are forgotten beyond this: every num_ctx that a
 	   client makes up is one. */
 	RUNNERS_MOST = 256,
+	ALIASES_MOST = 256, /* the names of one Ollama's copies */
 	/* Pseudo-samples for "it does not come back soon". */
 	RETURN_PRIOR = 2,
 };
@@ -47,7 +48,58 @@ static void remove_runner(struct runners *runners, struct runner *runner)
 	free(runner->key);
 	free(runner->model);
 	free(runner->spelling);
+	keep_alive_finish(&runner->keep_alive);
 	free(runner);
+}
+
+static void free_alias(struct runner_alias *alias)
+{
+	free(alias->name);
+	free(alias->other);
+}
+
+void runners_forget_copies(struct runners *runners)
+{
+	for (size_t i = 0; i < runners->aliases_count; i++)
+		free_alias(&runners->aliases[i]);
+	free(runners->aliases);
+	runners->aliases = NULL;
+	runners->aliases_count = 0;
+}
+
+const char *runners_name(const struct runners *runners, const char *model)
+{
+	for (size_t i = 0; i < runners->aliases_count; i++) {
+		if (strcmp(runners->aliases[i].name, model) == 0)
+			return runners->aliases[i].other;
+	}
+	return model;
+}
+
+void runners_note_same(struct runners *runners, const char *model, const char *other)
+{
+	for (size_t i = 0; i < runners->aliases_count; i++) {
+		if (strcmp(runners->aliases[i].name, model) != 0)
+			continue;
+		free_alias(&runners->aliases[i]);
+		runners->aliases[i] = runners->aliases[--runners->aliases_count];
+		break;
+	}
+	if (strcmp(model, other) == 0 || runners->aliases_count == ALIASES_MOST)
+		return;
+	runners->aliases = mem_grow_array(
+		runners->aliases, runners->aliases_count + 1, sizeof(*runners->aliases));
+	runners->aliases[runners->aliases_count++] =
+		(struct runner_alias){mem_strdup(model), mem_strdup(other)};
+}
+
+static void free_pinned(struct runners *runners)
+{
+	for (size_t i = 0; i < runners->pinned_count; i++)
+		free(runners->pinned[i]);
+	free(runners->pinned);
+	runners->pinned = NULL;
+	runners->pinned_count = 0;
 }
 
 void runners_finish(struct runners *runners)
@@ -57,6 +109,8 @@ void runners_finish(struct runners *runners)
 
 	LIST_EACH_SAFE(&runners->all, node, following)
 	remove_runner(runners, CONTAINER_OF(node, struct runner, link));
+	free_pinned(runners);
+	runners_forget_copies(runners);
 }
 
 /* "llama3:latest num_ctx=8192" */
@@ -81,7 +135,7 @@ static void forget_idle(struct runners *runners)
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
 		if (!runner->is_resident && !runner->is_busy_with_us && !runner->is_looked_at &&
-			runner->jobs.waiting + runner->jobs.running == 0)
+			!runner->owes_preload && runner->jobs.waiting + runner->jobs.running == 0)
 			remove_runner(runners, runner);
 	}
 }
@@ -100,27 +154,41 @@ static struct runner *find(const struct runners *runners, const char *key)
 	return NULL;
 }
 
+/* Of two names the latest is asked for: the other one may be deleted. */
+static void respell(struct runner *runner, const char *model)
+{
+	if (strcmp(runner->spelling, model) == 0)
+		return;
+	free(runner->spelling);
+	runner->spelling = mem_strdup(model);
+}
+
 struct runner *runners_get(
 	struct runners *runners, const char *model, const struct peek_result *seen)
 {
 	char canonical[MODEL_BYTES];
 	char key[KEY_BYTES];
+	const char *name;
 	struct runner *runner;
 
 	residency_canonical(model, canonical, sizeof(canonical));
-	write_key(key, sizeof(key), canonical, seen);
+	name = runners_name(runners, canonical);
+	write_key(key, sizeof(key), name, seen);
 	runner = find(runners, key);
-	if (runner)
+	if (runner) {
+		respell(runner, model);
 		return runner;
+	}
 	if (runners->count >= RUNNERS_MOST)
 		forget_idle(runners);
 	runner = mem_zalloc(sizeof(*runner));
 	runner->id = ++runners->next_id;
 	runner->key = mem_strdup(key);
-	runner->model = mem_strdup(canonical);
+	runner->model = mem_strdup(name);
 	runner->spelling = mem_strdup(model);
 	runner->grow = 1;
 	runner->lane = lane_create();
+	runner->keep_alive.is_pinned = runners_are_pinned(runners, name);
 	if (seen) {
 		memcpy(runner->has_option, seen->has_option, sizeof(runner->has_option));
 		memcpy(runner->option, seen->option, sizeof(runner->option));
@@ -130,10 +198,44 @@ struct runner *runners_get(
 	return runner;
 }
 
+void runners_pin(struct runners *runners, char *const *models)
+{
+	char canonical[MODEL_BYTES];
+	struct list *node;
+
+	free_pinned(runners);
+	for (; models && *models; models++) {
+		residency_canonical(*models, canonical, sizeof(canonical));
+		if (runners_are_pinned(runners, canonical))
+			continue;
+		runners->pinned = mem_grow_array(
+			runners->pinned, runners->pinned_count + 1, sizeof(*runners->pinned));
+		runners->pinned[runners->pinned_count++] = mem_strdup(canonical);
+	}
+	LIST_EACH(&runners->all, node)
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		runner->keep_alive.is_pinned = runners_are_pinned(runners, runner->model);
+		runner->owes_preload = false;
+	}
+}
+
+bool runners_are_pinned(const struct runners *runners, const char *model)
+{
+	model = runners_name(runners, model);
+	for (size_t i = 0; i < runners->pinned_count; i++) {
+		if (strcmp(runners_name(runners, runners->pinned[i]), model) == 0)
+			return true;
+	}
+	return false;
+}
+
 struct runner *runners_resident(const struct runners *runners, const char *model)
 {
 	const struct list *node;
 
+	model = runners_name(runners, model);
 	LIST_EACH(&runners->all, node)
 	{
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);

@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "core/job.h"
+#include "core/keep_alive.h"
 #include "json/peek.h"
 
 /* What Ollama says of the model (/api/show). */
@@ -27,13 +28,17 @@ enum { RUNNER_RETURNS = 16 };
 
 /* Filled anew by each survey of the ring, see core/turns. */
 struct runner_survey {
-	uint64_t waiting;  /* jobs that may still go */
-	bool counts;	   /* one of them, at least, counts for fairness */
-	double weight;	   /* sum over those that count of 1 s + age, microseconds */
+	uint64_t waiting;	  /* jobs that may still go, and are not capped */
+	bool counts;		  /* one of them, at least, counts for fairness */
+	bool is_interactive;	  /* one of them is, whatever its age */
+	enum job_class job_class; /* the highest of them, age included */
+	double weight;	   /* sum over those that count of 1 s + age, by class, microseconds */
 	int64_t oldest_us; /* when the oldest of them came */
 	struct job *next;  /* the one that goes first */
-	uint64_t ahead;	   /* report: waiting jobs of keys that are served before it */
-	uint64_t told;	   /* report: places of its jobs that were told */
+	enum job_class next_class;
+	struct job *cause; /* the first that counts, else the first */
+	bool is_cause_counted;
+	uint64_t ahead; /* report: waiting jobs of keys that are served before it */
 };
 
 struct runner {
@@ -49,6 +54,7 @@ struct runner {
 	bool was_elsewhere; /* NOT_LOCAL, when it was told last: what runs takes no room here */
 	struct job_group jobs;
 	struct lane *lane; /* how many of them may run */
+	struct job_group classes[CLASSES];
 
 	/* statistics; 0: nothing measured */
 	double load_us;
@@ -62,6 +68,8 @@ struct runner {
 
 	/* the turn */
 	bool is_resident;
+	struct keep_alive keep_alive;
+	bool owes_preload;     /* it is to be loaded without a job */
 	bool is_busy_with_us;  /* it is to be loaded, or being unloaded or loaded */
 	bool is_looked_at;     /* Ollama is being asked about it */
 	bool was_overdue;      /* it was cut for one that had waited too long */
@@ -70,7 +78,14 @@ struct runner {
 	int64_t began_us;      /* the turn: since it is loaded */
 	int64_t idle_since_us; /* its last job ended */
 	uint64_t served;       /* jobs sent in this turn */
+	enum job_class last;   /* of the last job sent in this turn; UNSET: none was */
 	struct runner_survey survey;
+};
+
+/* A copy of a model (`ollama cp`) has the runner of the other one. */
+struct runner_alias {
+	char *name; /* canonical, both */
+	char *other;
 };
 
 struct runners {
@@ -79,6 +94,10 @@ struct runners {
 	uint32_t next_id;
 	double load_us; /* means over all, for those that have none of their own */
 	double service_us;
+	struct runner_alias *aliases;
+	size_t aliases_count;
+	char **pinned; /* canonical names of models that stay loaded */
+	size_t pinned_count;
 };
 
 void runners_init(struct runners *runners);
@@ -86,6 +105,14 @@ void runners_finish(struct runners *runners);
 /* The key of `model`, made if new. `seen` gives the options, NULL: none. */
 struct runner *runners_get(
 	struct runners *runners, const char *model, const struct peek_result *seen);
+/* `model` is a copy of `other`, or, where they are one, of nothing; canonical. */
+void runners_note_same(struct runners *runners, const char *model, const char *other);
+void runners_forget_copies(struct runners *runners);
+/* The name under which the runner of this canonical name goes; `model` itself if it is no copy. */
+const char *runners_name(const struct runners *runners, const char *model);
+/* These models, NULL-terminated, stay loaded from now on, and no others. */
+void runners_pin(struct runners *runners, char *const *models);
+bool runners_are_pinned(const struct runners *runners, const char *model);
 /* The loaded one of this canonical model name, or NULL. */
 struct runner *runners_resident(const struct runners *runners, const char *model);
 

@@ -1,25 +1,33 @@
 #include "core/scheduler.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/compiler.h"
 #include "base/memory.h"
 #include "config/settings.h"
 #include "core/job.h"
+#include "core/models.h"
 #include "core/residency.h"
 #include "core/ring.h"
+#include "core/share.h"
 #include "core/turns.h"
 
 /* Weight of a new sample in the mean time that a slot is held: the last ten or so jobs count. */
 #define SERVICE_WEIGHT 0.2
 /* A load that ended without an answer may be what kills Ollama: tried twice, as a job is (PRODUCT
  * 3.11). */
-enum { BROKEN_LOADS_MOST = 2 };
+enum { BROKEN_LOADS_MOST = 2, MODEL_BYTES = 256 };
 
 struct scheduler {
 	double service_us; /* 0: none yet */
 	struct lane *lane; /* FIFO's */
 	bool was_known;	   /* what is loaded */
+	bool is_fifo;
+	struct shares shares;
+	struct models models;
 	struct turns *turns;
 	int64_t told; /* explain: places in order of arrival that were told */
 };
@@ -39,7 +47,9 @@ struct scheduler *scheduler_create(void)
 {
 	struct scheduler *scheduler = mem_zalloc(sizeof(*scheduler));
 
-	scheduler->turns = turns_create();
+	shares_init(&scheduler->shares);
+	models_init(&scheduler->models);
+	scheduler->turns = turns_create(&scheduler->shares);
 	scheduler->lane = lane_create();
 	return scheduler;
 }
@@ -50,6 +60,8 @@ void scheduler_destroy(struct scheduler *scheduler)
 		return;
 	turns_destroy(scheduler->turns);
 	lane_destroy(scheduler->lane);
+	models_finish(&scheduler->models);
+	shares_finish(&scheduler->shares);
 	free(scheduler);
 }
 
@@ -92,6 +104,8 @@ struct scheduler_answer scheduler_first(const struct scheduler_view *view, int64
 		/* Work past its deadline is never dispatched; its own timer ends it. */
 		if (job->deadline_us && job->deadline_us <= view->now_us)
 			continue;
+		if (job_is_capped(job))
+			continue;
 		return (struct scheduler_answer){.verdict = SCHEDULER_DISPATCH, .job = job};
 	}
 	return nothing;
@@ -100,8 +114,27 @@ struct scheduler_answer scheduler_first(const struct scheduler_view *view, int64
 void scheduler_enter(struct scheduler *scheduler, const struct settings *settings, struct job *job,
 	const struct peek_result *seen, int64_t now_us)
 {
+	job->came_us = job->record.body_complete_us ? job->record.body_complete_us : now_us;
+	shares_enter(&scheduler->shares, job);
+	if (job->record.model)
+		models_enter(&scheduler->models, job);
+	job->says_keep_alive = seen && seen->keep_alive == PEEK_KEEP_ALIVE_VALUE &&
+			       job->record.family == API_NATIVE;
+	job->unloads = job->says_keep_alive && seen->keep_alive_is_zero;
+	scheduler->is_fifo = settings->scheduler == SCHEDULER_FIFO;
 	if (settings->scheduler == SCHEDULER_TURNS)
 		turns_enter(scheduler->turns, job, seen, now_us);
+}
+
+void scheduler_groups(const struct scheduler *scheduler, const struct job *job,
+	const struct job_group **ret_project, const struct job_group **ret_model)
+{
+	const char *project = job->record.project ? job->record.project : "";
+	const char *model = job->record.model;
+	const struct share *share = shares_find(&scheduler->shares, project);
+
+	*ret_project = share ? &share->jobs : NULL;
+	*ret_model = model ? models_find(&scheduler->models, model) : NULL;
 }
 
 /* FIFO: Ollama was restarted when what is loaded is not known any more. */
@@ -138,27 +171,31 @@ struct scheduler_answer scheduler_next(
 	return fifo_next(scheduler, view);
 }
 
-/* NULL: it has no runner (turns). Only FIFO's jobs have no share. */
+/* NULL: it has no runner (turns). */
 static struct lane *lane_of(const struct scheduler *scheduler, const struct job *job)
 {
 	if (job->runner)
 		return job->runner->lane;
-	return job->share ? NULL : scheduler->lane;
+	return scheduler->is_fifo ? scheduler->lane : NULL;
 }
 
 void scheduler_sent(struct scheduler *scheduler, struct job *job)
 {
-	turns_sent(scheduler->turns, job);
-	if (lane_of(scheduler, job) == scheduler->lane)
-		lane_sent(scheduler->lane, job);
+	share_sent(job, turns_service_us(scheduler->turns, job));
+	if (job->runner)
+		turns_sent(scheduler->turns, job);
+	if (lane_of(scheduler, job))
+		lane_sent(lane_of(scheduler, job), job);
 }
 
 void scheduler_released(
 	struct scheduler *scheduler, struct job *job, int64_t held_us, int64_t now_us)
 {
-	turns_released(scheduler->turns, job, held_us, now_us);
-	if (lane_of(scheduler, job) == scheduler->lane)
-		lane_released(scheduler->lane, job, now_us);
+	share_released(job, held_us);
+	if (job->runner)
+		turns_released(job, now_us);
+	if (lane_of(scheduler, job))
+		lane_released(lane_of(scheduler, job), job, now_us);
 }
 
 void scheduler_answered(
@@ -198,6 +235,52 @@ int64_t scheduler_service_us(const struct scheduler *scheduler)
 	return (int64_t)scheduler->service_us;
 }
 
+void scheduler_prepare(struct scheduler *scheduler, const struct settings *settings)
+{
+	turns_prepare(scheduler->turns, settings);
+}
+
+const char *scheduler_keep_alive_of_load(
+	struct scheduler *scheduler, struct runner *runner, const struct ring *ring)
+{
+	return turns_keep_alive_of_load(scheduler->turns, runner, ring);
+}
+
+const char *scheduler_touch(
+	struct scheduler *scheduler, const struct scheduler_view *view, struct runner **ret_runner)
+{
+	if (view->settings->scheduler != SCHEDULER_TURNS)
+		return NULL;
+	return turns_touch(scheduler->turns, view, ret_runner);
+}
+
+bool scheduler_gives_way(const struct scheduler *scheduler, const char *model)
+{
+	char canonical[MODEL_BYTES];
+
+	residency_canonical(model, canonical, sizeof(canonical));
+	return turns_gives_way(scheduler->turns, canonical);
+}
+
+bool scheduler_means(
+	const struct scheduler *scheduler, const char *model, const struct runner *runner)
+{
+	char canonical[MODEL_BYTES];
+
+	residency_canonical(model, canonical, sizeof(canonical));
+	return strcmp(runners_name(turns_runners(scheduler->turns), canonical), runner->model) == 0;
+}
+
+void scheduler_note_same(struct scheduler *scheduler, const char *model)
+{
+	turns_note_same(scheduler->turns, model);
+}
+
+void scheduler_models_changed(struct scheduler *scheduler)
+{
+	turns_models_changed(scheduler->turns);
+}
+
 void scheduler_looked(struct scheduler *scheduler, enum runner_kind kind, int64_t now_us)
 {
 	turns_looked(scheduler->turns, kind, now_us);
@@ -221,8 +304,10 @@ bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_
 
 	runner->broken_loads++;
 	is_final = is_answered || runner->broken_loads >= BROKEN_LOADS_MOST;
-	if (is_final)
+	if (is_final) {
 		runner->broken_loads = 0;
+		runner->owes_preload = false;
+	}
 	turns_load_failed(scheduler->turns, now_us);
 	return is_final;
 }
@@ -258,6 +343,24 @@ static const char *gate(const struct scheduler_view *view)
 	return view->upstream_usable ? NULL : "Ollama does not answer";
 }
 
+static void explain_cap(const struct job *job, char *reason)
+{
+	static const struct {
+		int group;
+		const char *whose;
+	} caps[] = {{GROUP_PROJECT, "project"}, {GROUP_MODEL, "model"}};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(caps); i++) {
+		const struct job_group *group = job->groups[caps[i].group];
+
+		if (!group || !group->running_most || group->running < group->running_most)
+			continue;
+		snprintf(reason, SCHEDULER_REASON_BYTES, "its %s runs %" PRIu64 " of %" PRIu64,
+			caps[i].whose, group->running, group->running_most);
+		return;
+	}
+}
+
 int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES])
 {
@@ -269,9 +372,15 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 	else
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES,
 			"waits for a free slot, %lld before this one", (long long)place - 1);
+	explain_cap(job, ret_reason);
 	if (held_by)
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES, "%s", held_by);
 	return place;
+}
+
+const struct shares *scheduler_shares(const struct scheduler *scheduler)
+{
+	return &scheduler->shares;
 }
 
 const struct runners *scheduler_runners(const struct scheduler *scheduler)

@@ -14,10 +14,12 @@
 #include "core/runner.h"
 
 struct job;
+struct job_group;
 struct residency;
 struct ring;
 struct scheduler;
 struct settings;
+struct shares;
 
 struct scheduler_view {
 	int64_t now_us;
@@ -36,6 +38,7 @@ enum scheduler_verdict {
 	SCHEDULER_LOOK,	  /* ask Ollama about `runner`'s model; then scheduler_looked() */
 	SCHEDULER_UNLOAD, /* unload `runner`; then scheduler_unloaded() */
 	SCHEDULER_LOAD,	  /* load `runner`; then scheduler_loaded() or _load_failed() */
+	SCHEDULER_FREE,	  /* unload `runner`: the load under way is stuck behind it; no result */
 };
 
 struct scheduler_answer {
@@ -79,9 +82,14 @@ void scheduler_destroy(struct scheduler *scheduler);
  * `seen` tells its runner options. */
 void scheduler_enter(struct scheduler *scheduler, const struct settings *settings, struct job *job,
 	const struct peek_result *seen, int64_t now_us);
+/* How many of the project and of the model of a job that has not entered yet wait and run; NULL:
+ * none. For admission_at_groups(). */
+void scheduler_groups(const struct scheduler *scheduler, const struct job *job,
+	const struct job_group **ret_project, const struct job_group **ret_model);
 struct scheduler_answer scheduler_next(
 	struct scheduler *scheduler, const struct scheduler_view *view);
-/* The oldest waiting job that may go, if fewer than `most` run: FIFO's rule. Looks at no gate. */
+/* The oldest waiting job that may go, if fewer than `most` run: FIFO's rule. Looks at no gate but
+ * the caps of projects and models. */
 struct scheduler_answer scheduler_first(const struct scheduler_view *view, int64_t most);
 /* The job that was answered is sent now. */
 void scheduler_sent(struct scheduler *scheduler, struct job *job);
@@ -95,6 +103,26 @@ void scheduler_answered(
  * its prompt for a moment more (PRODUCT 3.1). */
 void scheduler_left(struct scheduler *scheduler, const struct job *job, int64_t now_us);
 
+/* What is preloaded and how long models stay; at the start and when the settings change. */
+void scheduler_prepare(struct scheduler *scheduler, const struct settings *settings);
+/* The keep_alive that a load carries that was answered just now; NULL: none. */
+const char *scheduler_keep_alive_of_load(
+	struct scheduler *scheduler, struct runner *runner, const struct ring *ring);
+/* When there is nothing more to do: the keep_alive that an idle runner has to be told, which then
+ * counts as told; NULL: none. */
+const char *scheduler_touch(
+	struct scheduler *scheduler, const struct scheduler_view *view, struct runner **ret_runner);
+/* The model of this name is drained or unloaded by us: an unload of it is on its way. */
+bool scheduler_gives_way(const struct scheduler *scheduler, const char *model);
+
+/* The model of this name, as a client wrote it, has this runner. */
+bool scheduler_means(
+	const struct scheduler *scheduler, const char *model, const struct runner *runner);
+/* Before scheduler_looked(): the model that was asked about is the same as this one (canonical), of
+ * which it is a copy, or itself: one key from now on. */
+void scheduler_note_same(struct scheduler *scheduler, const char *model);
+/* Models came, went or were copied: what was not there may be, and copies may be none. */
+void scheduler_models_changed(struct scheduler *scheduler);
 /* The results of verdicts. RUNNER_UNKNOWN: it could not be asked, and is asked again. */
 void scheduler_looked(struct scheduler *scheduler, enum runner_kind kind, int64_t now_us);
 void scheduler_unloaded(struct scheduler *scheduler, int64_t now_us);
@@ -119,6 +147,8 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
 /* All keys, empty without turns. */
 const struct runners *scheduler_runners(const struct scheduler *scheduler);
+/* All projects that have jobs, and many that had: slots used, loads caused (core/share.h). */
+const struct shares *scheduler_shares(const struct scheduler *scheduler);
 /* A job that Ollama had begun to answer holds its slot no longer; `held_us` since its dispatch.
  * Refused and broken sendings say nothing of how long a job takes and are not told. */
 void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, int64_t held_us);

@@ -8,7 +8,6 @@
 #include "config/settings.h"
 #include "core/lane.h"
 #include "core/residency.h"
-#include "core/ring.h"
 #include "core/turns_parts.h"
 
 enum {
@@ -20,15 +19,13 @@ enum {
 };
 
 #define SECOND_US 1e6
-/* A project may be so many loads, with all slots, ahead of the least served one. */
-#define FAIR_LEAD_LOADS 1.0
 
-struct turns *turns_create(void)
+struct turns *turns_create(struct shares *shares)
 {
 	struct turns *turns = mem_zalloc(sizeof(*turns));
 
 	runners_init(&turns->runners);
-	shares_init(&turns->shares);
+	turns->shares = shares;
 	return turns;
 }
 
@@ -37,7 +34,8 @@ void turns_destroy(struct turns *turns)
 	if (!turns)
 		return;
 	runners_finish(&turns->runners);
-	shares_finish(&turns->shares);
+	free(turns->survey.ready);
+	free(turns->everybodys_keep_alive);
 	free(turns);
 }
 
@@ -75,8 +73,6 @@ void turns_enter(
 	const struct record *record = &job->record;
 	struct runner *runner = NULL;
 
-	job->share = shares_enter(&turns->shares, record->project ? record->project : "");
-	job->groups[0] = &job->share->jobs;
 	if (!record->model)
 		return;
 	runner = runners_get(
@@ -85,32 +81,26 @@ void turns_enter(
 	if (runner->kind == RUNNER_NOT_LOCAL && now_us - runner->looked_us >= NOT_LOCAL_US)
 		runner->kind = RUNNER_UNKNOWN;
 	job->runner = runner;
-	job->groups[1] = &runner->jobs;
+	job->groups[GROUP_RUNNER] = &runner->jobs;
+	job->groups[GROUP_RUNNER_CLASS] = &runner->classes[job->policy.job_class];
 	job->record.runner = mem_strdup(runner->key);
 }
 
 void turns_sent(struct turns *turns, struct job *job)
 {
-	if (job->runner) {
-		job->runner->served++;
-		lane_sent(job->runner->lane, job);
-		job->charged_us = runner_service_us(&turns->runners, job->runner);
-	} else {
-		job->charged_us = SECOND_US;
-	}
-	if (job->share)
-		job->share->served_us += job->charged_us;
+	job->runner->served++;
+	job->runner->last = job->policy.job_class;
+	turns_note_keep_alive(turns, job);
 }
 
-void turns_released(struct turns *turns, struct job *job, int64_t held_us, int64_t now_us)
+void turns_released(struct job *job, int64_t now_us)
 {
-	if (job->share)
-		job->share->served_us += (double)held_us - job->charged_us;
-	job->charged_us = 0;
-	if (!job->runner)
-		return;
 	job->runner->idle_since_us = now_us;
-	lane_released(job->runner->lane, job, now_us);
+}
+
+double turns_service_us(const struct turns *turns, const struct job *job)
+{
+	return job->runner ? runner_service_us(&turns->runners, job->runner) : SECOND_US;
 }
 
 void turns_note_service(struct turns *turns, struct runner *runner, int64_t held_us)
@@ -126,19 +116,23 @@ static void begin_turn(struct runner *runner, int64_t now_us)
 	runner->is_cut = false;
 	runner->began_us = now_us;
 	runner->served = 0;
+	runner->last = CLASS_UNSET;
 }
 
 static void forget_turn(struct runner *runner)
 {
+	keep_alive_forget(&runner->keep_alive);
 	runner->is_resident = false;
 	runner->is_cut = false;
 	runner->served = 0;
+	runner->last = CLASS_UNSET;
 }
 
-static bool is_listed(const struct residency *residency, const char *model)
+static bool is_listed(
+	const struct runners *runners, const struct residency *residency, const char *model)
 {
 	for (size_t i = 0; i < residency_count(residency); i++) {
-		if (strcmp(residency_at(residency, i)->name, model) == 0)
+		if (strcmp(runners_name(runners, residency_at(residency, i)->name), model) == 0)
 			return true;
 	}
 	return false;
@@ -157,6 +151,8 @@ static void forget_all(struct turns *turns)
 		lane_forget(runner->lane);
 	}
 	memset(&turns->fits, 0, sizeof(turns->fits));
+	runners_forget_copies(&turns->runners);
+	turns_owe_preloads(turns);
 	turns->owes_verdict = false;
 }
 
@@ -172,7 +168,7 @@ static void drop_vanished(struct turns *turns, const struct residency *residency
 		if (!runner->is_resident || runner->jobs.running > 0 || runner == turns->victim ||
 			residency_asked_us(residency) < runner->changed_us)
 			continue;
-		if (is_listed(residency, runner->model))
+		if (is_listed(&turns->runners, residency, runner->model))
 			continue;
 		forget_turn(runner);
 		lane_forget(runner->lane);
@@ -180,9 +176,10 @@ static void drop_vanished(struct turns *turns, const struct residency *residency
 }
 
 /* The context length that /api/ps tells excludes keys that ask for another. */
-static bool may_be(const struct runner *runner, const struct resident *resident)
+static bool may_be(
+	const struct runners *runners, const struct runner *runner, const struct resident *resident)
 {
-	return strcmp(runner->model, resident->name) == 0 &&
+	return strcmp(runner->model, runners_name(runners, resident->name)) == 0 &&
 	       (!runner->has_option[PEEK_NUM_CTX] || resident->context_length < 0 ||
 		       runner->option[PEEK_NUM_CTX] == resident->context_length);
 }
@@ -198,7 +195,7 @@ static struct runner *guess_key(struct turns *turns, const struct resident *resi
 	{
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
-		if (!may_be(runner, resident))
+		if (!may_be(&turns->runners, runner, resident))
 			continue;
 		if (runner->jobs.running > 0)
 			return runner;
@@ -218,7 +215,8 @@ static void add_listed(struct turns *turns, const struct residency *residency, i
 		if (runners_resident(&turns->runners, resident->name))
 			continue;
 		/* The loader tells when it is up. */
-		if (loading && strcmp(loading->model, resident->name) == 0)
+		if (loading &&
+			strcmp(loading->model, runners_name(&turns->runners, resident->name)) == 0)
 			continue;
 		runner = guess_key(turns, resident);
 		if (residency_asked_us(residency) >= runner->changed_us)
@@ -244,7 +242,7 @@ static void learn_fit(struct turns *turns, const struct residency *residency)
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
 		/* One may be taken for loaded only because it still answers. */
-		if (runner->is_resident && is_listed(residency, runner->model))
+		if (runner->is_resident && is_listed(&turns->runners, residency, runner->model))
 			is_whole &= fits_set_add(&now, runner->id);
 	}
 	if (turns->owes_verdict) {
@@ -267,77 +265,15 @@ static void sync_residency(struct turns *turns, const struct scheduler_view *vie
 	if (residency_version(residency) == turns->residency_version)
 		return;
 	turns->residency_version = residency_version(residency);
-	if (residency_asked_us(residency) == 0) {
+	if (residency_asked_us(residency) == 0 ||
+		residency_epoch(residency) != turns->residency_epoch)
 		forget_all(turns);
+	turns->residency_epoch = residency_epoch(residency);
+	if (residency_asked_us(residency) == 0)
 		return;
-	}
 	drop_vanished(turns, residency);
 	add_listed(turns, residency, view->now_us);
 	learn_fit(turns, residency);
-}
-
-/* The survey of the ring. */
-
-static bool may_still_go(const struct job *job, int64_t now_us)
-{
-	return job->state == JOB_QUEUED &&
-	       (!job->deadline_us || job->load_since_us || job->deadline_us > now_us);
-}
-
-static bool is_loose(const struct job *job)
-{
-	return !job->runner || job->runner->kind == RUNNER_NOT_LOCAL;
-}
-
-static int64_t came_us(const struct job *job)
-{
-	return job->record.body_complete_us ? job->record.body_complete_us : job->queued_since_us;
-}
-
-static double served_us(const struct job *job)
-{
-	return job->share ? job->share->served_us : 0;
-}
-
-static void survey_job(struct turns *turns, struct job *job, int64_t now_us, double lead_us)
-{
-	struct runner_survey *survey = &job->runner->survey;
-	int64_t since_us = came_us(job);
-
-	if (survey->waiting++ == 0 || since_us < survey->oldest_us)
-		survey->oldest_us = since_us;
-	if (served_us(job) <= turns->least_us + lead_us) {
-		survey->counts = true;
-		survey->weight += SECOND_US + (double)(now_us - since_us);
-	}
-	if (!survey->next || served_us(job) < served_us(survey->next))
-		survey->next = job;
-	if (job->runner->kind == RUNNER_UNKNOWN && !turns->unlooked)
-		turns->unlooked = job->runner;
-}
-
-void turns_survey(struct turns *turns, const struct scheduler_view *view)
-{
-	double load_us = turns->runners.load_us > 0 ? turns->runners.load_us : SECOND_US;
-	struct list *node;
-
-	turns->loose = NULL;
-	turns->unlooked = NULL;
-	turns->least_us = shares_least_us(&turns->shares);
-	LIST_EACH(&turns->runners.all, node)
-	memset(&CONTAINER_OF(node, struct runner, link)->survey, 0, sizeof(struct runner_survey));
-	for (size_t i = 0; i < ring_count(view->ring); i++) {
-		struct job *job = ring_at(view->ring, i);
-
-		if (!may_still_go(job, view->now_us))
-			continue;
-		if (!is_loose(job))
-			survey_job(turns, job, view->now_us,
-				FAIR_LEAD_LOADS * load_us *
-					(double)lane_limit(job->runner->lane, view->settings));
-		else if (!turns->loose)
-			turns->loose = job;
-	}
 }
 
 /* Who is next, and what must give way. */
@@ -482,6 +418,23 @@ static void note_before(struct turns *turns, const struct runner *target)
 	}
 }
 
+static void forget_cause(struct turns *turns)
+{
+	if (turns->cause)
+		turns->cause->kept--;
+	turns->cause = NULL;
+}
+
+/* Whose job is it that the target is loaded for? Nobody's, if it is to be preloaded. */
+static void note_cause(struct turns *turns, const struct runner *target)
+{
+	forget_cause(turns);
+	if (!target->survey.cause)
+		return;
+	turns->cause = target->survey.cause->share;
+	turns->cause->kept++;
+}
+
 static struct scheduler_answer carry_out(
 	struct turns *turns, const struct turns_plan *plan, struct runner *target, int64_t now_us)
 {
@@ -492,6 +445,7 @@ static struct scheduler_answer carry_out(
 		note_swap(plan->drain[i]);
 	}
 	set_target(turns, target);
+	note_cause(turns, target);
 	if (plan->fits_in || plan->is_trial) {
 		turns->is_trial = plan->is_trial;
 		note_before(turns, target);
@@ -531,11 +485,12 @@ static struct job *choose_job(
 {
 	const struct list *node;
 	struct job *best = NULL;
+	enum job_class best_class = CLASS_UNSET;
 
 	if (view->in_progress >= (uint64_t)lane_total(view->settings))
 		return NULL;
-	if (turns->loose)
-		return turns->loose;
+	if (turns->survey.loose)
+		return turns->survey.loose;
 	LIST_EACH(&turns->runners.all, node)
 	{
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
@@ -543,9 +498,10 @@ static struct job *choose_job(
 
 		if (!job || !is_served(turns, runner) || is_full(runner, view, look_again_us))
 			continue;
-		if (!best || served_us(job) < served_us(best) ||
-			(served_us(job) <= served_us(best) && came_us(job) < came_us(best)))
-			best = job;
+		if (best && !turns_goes_before(job, runner->survey.next_class, best, best_class))
+			continue;
+		best = job;
+		best_class = runner->survey.next_class;
 	}
 	return best;
 }
@@ -559,7 +515,7 @@ static struct scheduler_answer go_blind(struct turns *turns, const struct schedu
 		turns->blind_since_us = view->now_us;
 	if (turns->state == TURN_UNLOADING || turns->state == TURN_LOADING)
 		return nothing;
-	if (view->now_us - turns->blind_since_us >= BLIND_US)
+	if (residency_is_mute(view->residency) || view->now_us - turns->blind_since_us >= BLIND_US)
 		return scheduler_first(view, lane_start(view->settings));
 	nothing.look_again_us = turns->blind_since_us + BLIND_US;
 	return nothing;
@@ -579,19 +535,37 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 		return go_blind(turns, view);
 	turns->blind_since_us = 0;
 	turns_survey(turns, view);
-	if (turns->unlooked && !turns->looking) {
-		turns->looking = turns->unlooked;
+	if (turns->survey.unlooked && !turns->looking) {
+		turns->looking = turns->survey.unlooked;
 		turns->looking->is_looked_at = true;
 		return (struct scheduler_answer){
 			.verdict = SCHEDULER_LOOK, .runner = turns->looking};
 	}
+	if (turns_look_for_preload(turns, &answer) || turns_free_load(turns, view, &answer))
+		return answer;
 	is_ready = decide(turns, view, &plan, &target, &answer.look_again_us);
 	answer.job = choose_job(turns, view, &answer.look_again_us);
 	if (answer.job)
 		answer.verdict = SCHEDULER_DISPATCH;
-	else if (is_ready)
+	else if (is_ready || (!target && turns_plan_preload(turns, view, &plan, &target)))
 		return carry_out(turns, &plan, target, view->now_us);
 	return answer;
+}
+
+bool turns_gives_way(const struct turns *turns, const char *model)
+{
+	const struct list *node;
+
+	model = runners_name(&turns->runners, model);
+	LIST_EACH(&turns->runners.all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if ((runner->is_cut || runner == turns->victim) &&
+			strcmp(runner->model, model) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Results. */
@@ -604,6 +578,9 @@ void turns_looked(struct turns *turns, enum runner_kind kind, int64_t now_us)
 	runner->kind = kind;
 	if (kind != RUNNER_UNKNOWN)
 		runner->was_elsewhere = kind == RUNNER_NOT_LOCAL;
+	/* It proved to be a copy: later jobs have the other's key, those that wait go at once. */
+	if (runners_name(&turns->runners, runner->model) != runner->model)
+		runner->kind = RUNNER_NOT_LOCAL;
 	runner->looked_us = now_us;
 	runner->is_looked_at = false;
 	turns->looking = NULL;
@@ -623,6 +600,7 @@ void turns_unloaded(struct turns *turns, int64_t now_us)
 static void end_load(struct turns *turns, int64_t now_us)
 {
 	assert(turns->state == TURN_LOADING);
+	forget_cause(turns);
 	set_target(turns, NULL);
 	turns->is_trial = false;
 	undo_cuts(turns, NULL);
@@ -633,6 +611,10 @@ void turns_loaded(struct turns *turns, int64_t took_us, int64_t loaded_us, int64
 {
 	struct runner *runner = turns->target;
 
+	if (turns->cause) {
+		turns->cause->loads++;
+		turns->cause->loads_us += (double)took_us;
+	}
 	end_load(turns, now_us);
 	runner_note_load(&turns->runners, runner, took_us);
 	begin_turn(runner, now_us);

@@ -17,20 +17,39 @@
 #include "core/runner.h"
 #include "core/scheduler.h"
 
+struct shares;
 struct turns;
 
-struct turns *turns_create(void);
+/* `shares` outlives it. */
+struct turns *turns_create(struct shares *shares);
 void turns_destroy(struct turns *turns);
 
-/* The job is about to enter the queue: it gets its runner and its project's share. */
+/* The job, which has its project's share, is about to enter the queue: it gets its runner. */
 void turns_enter(
 	struct turns *turns, struct job *job, const struct peek_result *seen, int64_t now_us);
 struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_view *view);
-/* The job leaves the queue for Ollama. */
+/* The job, which has a runner, leaves the queue for Ollama. */
 void turns_sent(struct turns *turns, struct job *job);
-/* It holds its slot no longer; `held_us` since it was sent. Before its state changes. */
-void turns_released(struct turns *turns, struct job *job, int64_t held_us, int64_t now_us);
+/* It holds its slot no longer. Before its state changes. */
+void turns_released(struct job *job, int64_t now_us);
+/* How long it will hold its slot. */
+double turns_service_us(const struct turns *turns, const struct job *job);
 void turns_note_service(struct turns *turns, struct runner *runner, int64_t held_us);
+
+/* What is preloaded and how long everybody wants models to stay; again when it changes. */
+void turns_prepare(struct turns *turns, const struct settings *settings);
+/* The keep_alive that the load of this runner carries; NULL: none. */
+const char *turns_keep_alive_of_load(
+	struct turns *turns, struct runner *runner, const struct ring *ring);
+/* The keep_alive that an idle runner is to be told now, which counts as told; NULL: none. */
+const char *turns_touch(
+	struct turns *turns, const struct scheduler_view *view, struct runner **ret_runner);
+/* It gives way, or is being unloaded. */
+bool turns_gives_way(const struct turns *turns, const char *model);
+
+/* What is being looked at is the same model as this one. */
+void turns_note_same(struct turns *turns, const char *model);
+void turns_models_changed(struct turns *turns);
 
 /* Results. */
 void turns_looked(struct turns *turns, enum runner_kind kind, int64_t now_us);
@@ -45,8 +64,8 @@ struct runner *turns_loading(const struct turns *turns);
 /* For people. */
 void turns_report(struct turns *turns, const struct scheduler_view *view,
 	struct scheduler_report *ret_report);
-int64_t turns_explain(struct turns *turns, const struct scheduler_view *view, const struct job *job,
-	char ret_reason[SCHEDULER_REASON_BYTES]);
+int64_t turns_explain(const struct turns *turns, const struct scheduler_view *view,
+	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
 /* How many may run on the loaded runners that have jobs; 0: there are none. */
 int64_t turns_slots(const struct turns *turns, const struct settings *settings);
 const struct runners *turns_runners(const struct turns *turns);

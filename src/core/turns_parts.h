@@ -1,5 +1,5 @@
-/* The inside of turns, seen only by turns.c (the decision) and turns_plan.c (what has to give way),
- * turns_report.c (the words). */
+/* The inside of turns, seen only by turns.c (the decision), turns_survey.c (who waits),
+ * turns_plan.c (what has to give way), turns_report.c (the words). */
 #ifndef SO_CORE_TURNS_PARTS_H
 #define SO_CORE_TURNS_PARTS_H
 
@@ -11,27 +11,48 @@
 #define TURNS_FLOOR_LOADS 4.0
 #define TURNS_GROW_MOST 4.0
 #define TURNS_GROWTH 2.0
+/* The floor of a turn of lower classes against an interactive job. */
+#define TURNS_FLOOR_LOADS_INTERACTIVE 1.0
+
+/* A job that may go, as far as it depends on itself. */
+struct turns_ready {
+	struct job *job;
+	enum job_class job_class; /* age included */
+};
+
+/* Who waits, made anew for each decision. */
+struct turns_survey {
+	struct turns_ready *ready; /* in order of arrival */
+	size_t count;
+	size_t places;
+	struct job *loose; /* the one without a runner that goes first */
+	enum job_class loose_class;
+	struct runner *unlooked; /* one that waits and was not asked about */
+	/* the least project counter of those that wait in this class or a higher one */
+	double least_us[CLASSES];
+};
 
 struct turns {
 	struct runners runners;
-	struct shares shares;
+	struct shares *shares;
 	struct fits fits;
 	enum turn_state state; /* never HOLDING: see is_holding */
 	bool is_holding;
 	struct runner *target; /* what is loaded next: latched by a cut, an unload or a load */
 	struct runner *victim; /* UNLOADING */
 	struct runner *looking;
-	struct job *loose;	 /* survey: the oldest waiting job that has no runner */
-	struct runner *unlooked; /* survey: one that waits and was not asked about */
-	double least_us;	 /* survey: the least project counter of those that wait */
+	struct share *cause; /* LOADING: for whose job; kept */
+	struct turns_survey survey;
 	bool is_trial; /* LOADING: whether the set fits is tried, residents are not served */
 	struct fits_set before; /* LOADING: who was there */
 	bool owes_verdict;	/* a load is over, and whether the set fits is not looked at yet */
 	int64_t loaded_us;	/* when the last load was over */
 	uint64_t residency_version;
+	char *everybodys_keep_alive; /* NULL: none is wanted */
+	uint64_t residency_epoch;
+	int64_t freed_us;	/* when a load was last freed from what held it up */
 	int64_t blind_since_us; /* nothing is known of what is loaded; 0: it is */
 	int64_t since_us;	/* of the state */
-	uint64_t told;		/* report: places of served jobs that were told */
 };
 
 /* What has to happen before the target is loaded. */
@@ -43,11 +64,34 @@ struct turns_plan {
 	bool fits_in; /* nothing has to go */
 };
 
-/* turns.c */
+/* turns_survey.c */
 void turns_survey(struct turns *turns, const struct scheduler_view *view);
+/* Its own, and one more for each max_turn_wait that it waits (PRODUCT 3.4). */
+enum job_class turns_class(const struct job *job, const struct scheduler_view *view);
+/* It has no runner: it goes out at once. */
+bool turns_is_loose(const struct job *job);
+/* Class, then fair share, then arrival. */
+bool turns_goes_before(const struct job *one, enum job_class one_class, const struct job *other,
+	enum job_class other_class);
+
+/* turns_own.c */
+/* The models of `preload` are to be loaded: at the start, and when Ollama was restarted. */
+void turns_owe_preloads(struct turns *turns);
+/* true: Ollama has to be asked what one of them is. */
+bool turns_look_for_preload(struct turns *turns, struct scheduler_answer *ret_answer);
+/* true: one can be loaded now; nobody waits for a turn. */
+bool turns_plan_preload(struct turns *turns, const struct scheduler_view *view,
+	struct turns_plan *ret_plan, struct runner **ret_target);
+/* The job is sent. */
+void turns_note_keep_alive(struct turns *turns, struct job *job);
+/* true: the load under way does not come because of a runner that is to be unloaded. */
+bool turns_free_load(struct turns *turns, const struct scheduler_view *view,
+	struct scheduler_answer *ret_answer);
 
 /* turns_plan.c */
 bool turns_is_overdue(const struct runner *runner, const struct scheduler_view *view);
+/* It has an interactive job, and what the other's turn is made of is all of lower class. */
+bool turns_outranks(const struct runner *runner, const struct runner *other);
 /* It is loaded, or has requests in flight and may be. */
 bool turns_is_there(const struct runner *runner);
 bool turns_waits_for_turn(const struct runner *runner);

@@ -16,6 +16,21 @@ bool turns_is_overdue(const struct runner *runner, const struct scheduler_view *
 	       view->now_us - runner->survey.oldest_us >= most_us;
 }
 
+static enum job_class highest_of_turn(const struct runner *runner)
+{
+	if (runner->survey.is_interactive || runner->classes[CLASS_INTERACTIVE].running > 0)
+		return CLASS_INTERACTIVE;
+	/* It fell idle: as what it was. Else two agents would swap at every call. */
+	if (runner->survey.waiting + runner->jobs.running == 0)
+		return runner->last;
+	return CLASS_NORMAL;
+}
+
+bool turns_outranks(const struct runner *runner, const struct runner *other)
+{
+	return runner->survey.is_interactive && highest_of_turn(other) < CLASS_INTERACTIVE;
+}
+
 bool turns_is_there(const struct runner *runner)
 {
 	return runner->is_resident || (runner->jobs.running > 0 && !runner->was_elsewhere);
@@ -45,36 +60,66 @@ double turns_index(
 				  (double)runner->survey.waiting + coming, parallel(runner, view)));
 }
 
+/* The turn of one, at least, that is there may be cut for an interactive job. */
+static bool is_any_turn_lower(const struct turns *turns)
+{
+	const struct list *node;
+
+	LIST_EACH(&turns->runners.all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (turns_is_there(runner) && highest_of_turn(runner) < CLASS_INTERACTIVE)
+			return true;
+	}
+	return false;
+}
+
+/* An overdue batch that has aged long enough is as high as an interactive one, and older. */
+static bool is_more_urgent(const struct runner *one, const struct runner *other)
+{
+	if (one->survey.job_class != other->survey.job_class)
+		return one->survey.job_class > other->survey.job_class;
+	return one->survey.oldest_us < other->survey.oldest_us;
+}
+
 struct runner *turns_choose(const struct turns *turns, const struct scheduler_view *view)
 {
 	const struct list *node;
-	struct runner *overdue = NULL;
+	struct runner *urgent = NULL;
 	struct runner *best = NULL;
 	double best_index = -1;
+	bool is_any_lower = is_any_turn_lower(turns);
 
 	LIST_EACH(&turns->runners.all, node)
 	{
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+		bool is_urgent;
 		double index;
 
 		if (!turns_waits_for_turn(runner) || runner == turns_loading(turns))
 			continue;
-		if (turns_is_overdue(runner, view) &&
-			(!overdue || runner->survey.oldest_us < overdue->survey.oldest_us))
-			overdue = runner;
+		is_urgent = turns_is_overdue(runner, view) ||
+			    (runner->survey.is_interactive && is_any_lower);
+		if (is_urgent && (!urgent || is_more_urgent(runner, urgent)))
+			urgent = runner;
 		index = turns_index(turns, runner, view);
 		if (index > best_index) {
 			best_index = index;
 			best = runner;
 		}
 	}
-	return overdue ? overdue : best;
+	return urgent ? urgent : best;
 }
 
 double turns_floor_us(
 	const struct turns *turns, const struct runner *victim, const struct runner *target)
 {
-	return TURNS_FLOOR_LOADS * runner_load_us(&turns->runners, target) * victim->grow;
+	double load_us = runner_load_us(&turns->runners, target);
+
+	if (turns_outranks(target, victim))
+		return TURNS_FLOOR_LOADS_INTERACTIVE * load_us;
+	return TURNS_FLOOR_LOADS * load_us * victim->grow;
 }
 
 /* It has work left and may be made to give way. */
@@ -85,7 +130,8 @@ static bool may_cut(const struct turns *turns, const struct runner *victim,
 		return false;
 	if ((double)(view->now_us - victim->began_us) < turns_floor_us(turns, victim, target))
 		return false;
-	return turns_is_overdue(target, view) || !victim->survey.counts;
+	return turns_is_overdue(target, view) || turns_outranks(target, victim) ||
+	       !victim->survey.counts;
 }
 
 static bool may_release(const struct turns *turns, const struct runner *victim,
@@ -112,6 +158,8 @@ static bool is_better_victim(const struct turns *turns, const struct runner *one
 	double other_needs =
 		runner_arrivals(other, view->now_us, runner_load_us(&turns->runners, other));
 
+	if (one->keep_alive.is_pinned != other->keep_alive.is_pinned)
+		return other->keep_alive.is_pinned;
 	if (rank(one) != rank(other))
 		return rank(one) < rank(other);
 	if (one->survey.waiting > 0)
@@ -132,9 +180,6 @@ static struct runner *choose_victim(
 		if (runner == target || !turns_is_there(runner) ||
 			!may_release(turns, runner, target, view))
 			continue;
-		/* Another key of the same model: Ollama holds one of a model. */
-		if (strcmp(runner->model, target->model) == 0)
-			return runner;
 		if (!best || is_better_victim(turns, runner, best, view))
 			best = runner;
 	}
@@ -175,6 +220,7 @@ struct turns_plan turns_make_plan(
 
 		if (runner == target || !turns_is_there(runner))
 			continue;
+		/* Another key of the same model: Ollama holds one of a model. */
 		if (strcmp(runner->model, target->model) == 0)
 			sibling = runner;
 		is_too_many |= !fits_set_add(&set, runner->id);
@@ -230,7 +276,8 @@ int64_t turns_held_until(const struct turns *turns, const struct runner *victim,
 		target->survey.oldest_us + view->settings->max_turn_wait_ms * US_PER_MS;
 	int64_t until_us = victim->idle_since_us;
 
-	if (!until_us)
+	/* One that it outranks is overdue at once. */
+	if (!until_us || turns_outranks(target, victim))
 		return 0;
 	if (until_us < target->survey.oldest_us)
 		until_us = target->survey.oldest_us;

@@ -1,6 +1,7 @@
 /* What the turn is doing and why a job waits, in words for people (PRODUCT 6.2, 6.6). */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "config/settings.h"
 #include "core/turns_parts.h"
@@ -134,7 +135,6 @@ void turns_report(
 
 	turns_survey(turns, view);
 	count_ahead(turns, view);
-	turns->told = 0;
 	runner = subject(turns);
 	next = next_one(turns, view);
 	*ret_report = (struct scheduler_report){
@@ -152,8 +152,67 @@ void turns_report(
 	};
 }
 
-static void explain_turn(struct turns *turns, const struct scheduler_view *view,
-	const struct runner *runner, char *reason)
+/* Both wait for the same: a slot, or a runner's turn. */
+static bool is_in_the_way(const struct job *job, const struct job *other)
+{
+	if (turns_is_loose(job))
+		return turns_is_loose(other);
+	if (turns_is_loose(other))
+		return job->runner->is_resident;
+	return other->runner == job->runner ||
+	       (other->runner->is_resident && job->runner->is_resident);
+}
+
+/* How many go before it on its runner, or, where that is loaded, on all that are. */
+static uint64_t count_before(
+	const struct turns *turns, const struct scheduler_view *view, const struct job *job)
+{
+	const struct turns_survey *survey = &turns->survey;
+	enum job_class job_class = turns_class(job, view);
+	bool is_earlier = true; /* they came in this order */
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < survey->count; i++) {
+		const struct turns_ready *other = &survey->ready[i];
+
+		if (other->job == job)
+			is_earlier = false;
+		else if (!is_in_the_way(job, other->job))
+			continue;
+		else if (turns_is_loose(other->job) && !turns_is_loose(job))
+			count++;
+		else if (is_earlier)
+			count += !turns_goes_before(job, job_class, other->job, other->job_class);
+		else
+			count += turns_goes_before(other->job, other->job_class, job, job_class);
+	}
+	return count;
+}
+
+/* What its class does to it, if it is not the usual one. */
+static void explain_class(
+	const struct scheduler_view *view, const struct job *job, char *reason, size_t bytes)
+{
+	static const char *const names[CLASSES] = {
+		[CLASS_BATCH] = "batch",
+		[CLASS_NORMAL] = "normal",
+		[CLASS_INTERACTIVE] = "interactive",
+	};
+	enum job_class own = job->policy.job_class;
+	enum job_class now = turns_class(job, view);
+
+	if (own == CLASS_NORMAL)
+		return;
+	if (now != own)
+		snprintf(reason, bytes, "; %s, waited long enough to go as %s", names[own],
+			names[now]);
+	else
+		snprintf(reason, bytes, "; %s: goes %s the others", names[own],
+			own == CLASS_BATCH ? "after" : "before");
+}
+
+static void explain_turn(const struct turns *turns, const struct scheduler_view *view,
+	const struct runner *runner, uint64_t before, char *reason)
 {
 	const struct runner *served = subject(turns);
 	const struct runner *next = next_one(turns, view);
@@ -167,11 +226,14 @@ static void explain_turn(struct turns *turns, const struct scheduler_view *view,
 			turns->target ? turns->target->key : "another model");
 	else if (runner->is_resident)
 		snprintf(reason, SCHEDULER_REASON_BYTES,
-			"%s is being served, %" PRIu64 " before this one", runner->key,
-			runner->survey.told);
+			"%s is being served, %" PRIu64 " before this one", runner->key, before);
 	else if (turns->state == TURN_LOADING)
 		snprintf(reason, SCHEDULER_REASON_BYTES, "%s is being loaded; %s next",
 			turns->target->key, next ? next->key : runner->key);
+	else if (served && turns->is_holding)
+		snprintf(reason, SCHEDULER_REASON_BYTES,
+			"%s is held a moment for a client that comes back; %s next", served->key,
+			next ? next->key : runner->key);
 	else if (served)
 		snprintf(reason, SCHEDULER_REASON_BYTES,
 			"%s is being served, %" PRIu64 " left; %s next", served->key,
@@ -182,18 +244,20 @@ static void explain_turn(struct turns *turns, const struct scheduler_view *view,
 			next ? next->key : runner->key);
 }
 
-int64_t turns_explain(struct turns *turns, const struct scheduler_view *view, const struct job *job,
-	char ret_reason[SCHEDULER_REASON_BYTES])
+int64_t turns_explain(const struct turns *turns, const struct scheduler_view *view,
+	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES])
 {
-	struct runner *runner = job->runner;
+	const struct runner *runner = job->runner;
+	uint64_t before = count_before(turns, view, job);
+	size_t used;
 
-	if (!runner || runner->kind == RUNNER_NOT_LOCAL) {
+	if (turns_is_loose(job))
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES, "waits for a free slot");
-		return (int64_t)++turns->told;
-	}
-	explain_turn(turns, view, runner, ret_reason);
-	runner->survey.told++;
-	if (runner->is_resident)
-		return (int64_t)++turns->told;
-	return (int64_t)(runner->survey.ahead + runner->survey.told);
+	else
+		explain_turn(turns, view, runner, before, ret_reason);
+	used = strlen(ret_reason);
+	explain_class(view, job, ret_reason + used, SCHEDULER_REASON_BYTES - used);
+	if (!turns_is_loose(job) && !runner->is_resident)
+		before += runner->survey.ahead;
+	return (int64_t)before + 1;
 }

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/ticker.h"
 #include "config/settings.h"
+#include "core/match.h"
 #include "core/permission.h"
 #include "core/rate.h"
 #include "front/cors.h"
@@ -242,17 +243,22 @@ static struct access_verdict check_own(const struct settings *settings,
 /* What goes to Ollama. */
 
 static struct access_verdict check_ollamas(struct access *access, const struct request_head *head,
-	const struct route *route, struct access_verdict verdict)
+	const struct access_peer *peer, const struct route *route, struct access_verdict verdict)
 {
 	const struct settings *settings = access->settings;
 	const struct api_key *key = verdict.key;
+	struct permission permission = {
+		.settings = settings,
+		.key = key,
+		.listener = match_listener(&settings->rules, peer->listen),
+	};
 
 	if (cors_is_preflight(head))
 		return verdict;
-	if (!permission_path(settings, key, head->method, head->path, route)) {
+	if (!permission_path(&permission, head->method, head->path, route)) {
 		verdict.outcome = OUTCOME_FORBIDDEN;
 		verdict.text = "this path is not permitted here (allow_paths)";
-	} else if (route->kind == ROUTE_PASS && permission_of_pass(settings, key, head->method,
+	} else if (route->kind == ROUTE_PASS && permission_of_pass(&permission, head->method,
 							head->path, route) == PERMISSION_DENIED) {
 		verdict.outcome = OUTCOME_FORBIDDEN;
 		verdict.text = "this call is not permitted where models are limited (allow_models)";
@@ -293,7 +299,7 @@ struct access_verdict access_check(struct access *access, struct request_head *h
 		return check_own(settings, head, peer, route, verdict);
 	case ROUTE_JOB:
 	case ROUTE_PASS:
-		return check_ollamas(access, head, route, verdict);
+		return check_ollamas(access, head, peer, route, verdict);
 	case ROUTE_GONE:
 		break;
 	}

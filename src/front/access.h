@@ -25,6 +25,7 @@ struct access_peer {
 	const char *ip; /* for the diagnostics */
 	bool is_loopback;
 	bool came_by_admin; /* by a listener of admin_listen */
+	const char *listen; /* client_listen(); NULL: it has no rule */
 };
 
 struct access_verdict {

@@ -14,6 +14,7 @@
 #include "base/pieces.h"
 #include "base/ticker.h"
 #include "config/settings.h"
+#include "front/addresses.h"
 #include "front/client_parts.h"
 #include "front/hangup.h"
 #include "io/tls.h"
@@ -79,6 +80,7 @@ static void destroy_client(void *object)
 		event_free(client->timer);
 	bufferevent_free(client->connection);
 	free(client->ip);
+	free(client->listen);
 	free(client);
 }
 
@@ -132,6 +134,7 @@ void client_close(struct client *client, enum outcome why)
 		reset_on_close(client);
 	list_remove(&client->link);
 	clients->count--;
+	addresses_leave(clients->addresses, client->address);
 	if (user && why != OUTCOME_NONE)
 		user->on_left(user_arg, why);
 	graveyard_add(clients->graveyard, client, destroy_client);
@@ -451,6 +454,11 @@ void client_set_key(struct client *client, const struct api_key *key)
 const struct api_key *client_key(const struct client *client)
 {
 	return client->key;
+}
+
+const char *client_listen(const struct client *client)
+{
+	return client->listen;
 }
 
 bool client_came_by_admin(const struct client *client)

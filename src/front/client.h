@@ -52,6 +52,8 @@ struct request_head *client_head_to_check(struct client *client);
  */
 void client_set_key(struct client *client, const struct api_key *key);
 const struct api_key *client_key(const struct client *client);
+/* The address that its listener has in `listen`, as it is spelled there. */
+const char *client_listen(const struct client *client);
 /* It came by a listener of admin_listen. */
 bool client_came_by_admin(const struct client *client);
 /* The peer's address without port. */

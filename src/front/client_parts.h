@@ -16,6 +16,8 @@
 #include "front/intake.h"
 
 struct bufferevent;
+struct address_count;
+struct addresses;
 struct evbuffer_cb_entry;
 struct event;
 struct hangups;
@@ -39,6 +41,7 @@ struct clients {
 	struct list all;
 	struct list dirty;
 	struct hangups *hangups;
+	struct addresses *addresses;
 	size_t count;
 	bool draining;
 };
@@ -50,6 +53,8 @@ struct client {
 	struct bufferevent *connection;
 	evutil_socket_t fd;
 	char *ip;
+	struct address_count *address; /* NULL: it is not counted by its address */
+	char *listen;		       /* its listener's, as `listen` spells it */
 	bool is_loopback;
 	bool is_tls; /* the bufferevent does all writing itself */
 	bool came_by_admin;

@@ -1,15 +1,13 @@
 #include "front/clients.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 
 #include <event2/bufferevent.h>
 
 #include "base/graveyard.h"
 #include "base/memory.h"
 #include "config/settings.h"
+#include "front/addresses.h"
 #include "front/client_parts.h"
 #include "front/hangup.h"
 #include "io/address.h"
@@ -25,6 +23,7 @@ struct clients *clients_create(struct event_base *base, struct graveyard *gravey
 	clients->events = *events;
 	list_init(&clients->all);
 	list_init(&clients->dirty);
+	clients->addresses = addresses_create();
 	clients->hangups = hangups_create(base, client_on_hang_up);
 	return clients;
 }
@@ -40,6 +39,7 @@ void clients_destroy(struct clients *clients)
 	client_close(CONTAINER_OF(node, struct client, link), OUTCOME_CLIENT_GONE);
 	graveyard_run(clients->graveyard);
 	hangups_destroy(clients->hangups);
+	addresses_destroy(clients->addresses);
 	settings_return(clients->settings);
 	free(clients);
 }
@@ -80,27 +80,21 @@ bool clients_may_add(const struct clients *clients)
 bool clients_may_add_from(const struct clients *clients, const struct sockaddr *address)
 {
 	int64_t most = clients->settings->max_connections_per_address;
-	char ip[ADDRESS_TEXT_BYTES];
-	struct list *node;
-	int64_t found = 0;
 
-	if (most <= 0 || address->sa_family == AF_UNIX)
-		return true;
-	address_print_ip(address, ip);
-	LIST_EACH(&clients->all, node)
-	found += strcmp(CONTAINER_OF(node, struct client, link)->ip, ip) == 0;
-	return found < most;
+	return most <= 0 || addresses_connections(clients->addresses, address) < (size_t)most;
 }
 
 void clients_add(struct clients *clients, struct bufferevent *connection,
-	const struct sockaddr *address, bool is_tls, bool came_by_admin)
+	const struct sockaddr *address, const struct clients_way *way)
 {
 	char ip[ADDRESS_TEXT_BYTES];
 	struct client *client;
 
 	address_print_ip(address, ip);
-	client = client_create(clients, connection, ip, address_is_loopback(address), is_tls);
-	client->came_by_admin = came_by_admin;
+	client = client_create(clients, connection, ip, address_is_loopback(address), way->is_tls);
+	client->address = addresses_enter(clients->addresses, address);
+	client->listen = mem_strdup(way->listen);
+	client->came_by_admin = way->is_admin;
 }
 
 bool clients_flush(struct clients *clients)

@@ -49,10 +49,16 @@ size_t clients_busy(const struct clients *clients);
 /* One more in all, and from this address (local sockets are not bounded so)? */
 MUST_CHECK bool clients_may_add(const struct clients *clients);
 MUST_CHECK bool clients_may_add_from(const struct clients *clients, const struct sockaddr *address);
-/* Takes over a connected bufferevent; a TLS one may be before its handshake. `came_by_admin`: by a
- * listener of admin_listen. */
+
+/* Where a connection came in. */
+struct clients_way {
+	const char *listen; /* as the configuration spells it; copied */
+	bool is_tls;
+	bool is_admin; /* a listener of admin_listen */
+};
+/* Takes over a connected bufferevent; a TLS one may be before its handshake. */
 void clients_add(struct clients *clients, struct bufferevent *connection,
-	const struct sockaddr *address, bool is_tls, bool came_by_admin);
+	const struct sockaddr *address, const struct clients_way *way);
 /* Writes what was added in this turn. true: something is left that needs another turn at once. */
 bool clients_flush(struct clients *clients);
 /* Drain: connections that are idle between two requests are closed, the others after their next

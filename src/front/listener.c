@@ -36,6 +36,7 @@ struct listener {
 	struct clients *clients;
 	evhtp_t *htp;
 	char *name;
+	char *listen; /* as the configuration spells it */
 	struct event *retry;
 	bool is_admin;
 	bool is_stopped;
@@ -109,8 +110,12 @@ static evhtp_res on_post_accept(evhtp_connection_t *connection, void *arg)
 		return EVHTP_RES_ERROR;
 	fcntl(connection->sock, F_SETFD, FD_CLOEXEC);
 	owned = evhtp_connection_take_ownership(connection);
-	clients_add(listener->clients, owned, (struct sockaddr *)&peer, listener_is_tls(listener),
-		listener->is_admin);
+	clients_add(listener->clients, owned, (struct sockaddr *)&peer,
+		&(struct clients_way){
+			.listen = listener->listen,
+			.is_tls = listener_is_tls(listener),
+			.is_admin = listener->is_admin,
+		});
 	if (!clients_may_add(listener->clients)) {
 		LOG(WARN, "accepting no more connections: max_connections",
 			LOG_TEXT("listener", listener->name));
@@ -280,7 +285,7 @@ static char *explain(const char *name, bool is_admin, int error)
 }
 
 struct listener *listener_create(struct event_base *base, struct clients *clients,
-	const struct address *address, bool is_admin, char **ret_error)
+	const struct address *address, const char *listen, bool is_admin, char **ret_error)
 {
 	int fd = open_socket(address);
 	struct listener *listener = fd < 0 ? NULL : listen_on(base, clients, fd);
@@ -288,6 +293,7 @@ struct listener *listener_create(struct event_base *base, struct clients *client
 	char *name;
 
 	if (listener) {
+		listener->listen = mem_strdup(listen);
 		listener->is_admin = is_admin;
 		note_file(listener, address);
 		return listener;
@@ -300,7 +306,7 @@ struct listener *listener_create(struct event_base *base, struct clients *client
 }
 
 struct listener *listener_adopt(
-	struct event_base *base, struct clients *clients, int fd, char **ret_error)
+	struct event_base *base, struct clients *clients, int fd, bool is_tls, char **ret_error)
 {
 	struct listener *listener = NULL;
 
@@ -308,7 +314,9 @@ struct listener *listener_adopt(
 		listener = listen_on(base, clients, fd);
 	else
 		close_quietly(fd);
-	if (!listener)
+	if (listener)
+		listener->listen = mem_printf("%s%s", is_tls ? "https://" : "", listener->name);
+	else
 		*ret_error = mem_printf(
 			"cannot listen on the passed descriptor %d: %s", fd, strerror(errno));
 	return listener;
@@ -338,6 +346,7 @@ void listener_destroy(struct listener *listener)
 	listener->htp->ssl_ctx = NULL;
 	evhtp_free(listener->htp);
 	free(listener->path);
+	free(listener->listen);
 	free(listener->name);
 	free(listener);
 }

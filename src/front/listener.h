@@ -17,15 +17,17 @@ struct listener;
 struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 
 /*
- * `is_admin`: one of admin_listen. NULL: `ret_error`, a new string that the caller frees, says what
+ * `listen`: what the configuration says, of which `address` is one; `is_admin`: of admin_listen.
+ * NULL: `ret_error`, a new string that the caller frees, says what
  * is wrong and names the flag; errno is the reason. A local socket gets the mode 0660; a file that
  * an ended program left behind is replaced, and it is removed with the listener.
  */
 MUST_CHECK struct listener *listener_create(struct event_base *base, struct clients *clients,
-	const struct address *address, bool is_admin, char **ret_error);
-/* A socket that listens already and is taken over, with its end too. NULL: as above. */
+	const struct address *address, const char *listen, bool is_admin, char **ret_error);
+/* A socket that listens already and is taken over, with its end too. Its address, after https://
+ * where `is_tls`, is what `listen` would say of it. NULL: as above. */
 MUST_CHECK struct listener *listener_adopt(
-	struct event_base *base, struct clients *clients, int fd, char **ret_error);
+	struct event_base *base, struct clients *clients, int fd, bool is_tls, char **ret_error);
 void listener_destroy(struct listener *listener);
 /* Connections that come from now on speak TLS. `context` is borrowed and must live until the next
  * call or listener_destroy(). */

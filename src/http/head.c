@@ -267,6 +267,30 @@ static enum http_error settle_absolute(struct request_head *head, char *forward)
 	return HTTP_ERROR_NONE;
 }
 
+/*
+ * "/@NAME/api/chat": the name is set aside, the rest goes on as it is; a rest without a path is
+ * "/". `forward` as above, `name` has room for the target. false: a broken escape in the name.
+ */
+static bool settle_name(struct request_head *head, char *forward, char *name)
+{
+	size_t start;
+	size_t length;
+	size_t rest;
+
+	if (!target_split_name(head->forward, &start, &length, &rest))
+		return true;
+	if (!target_path(head->forward + start, length, name))
+		return false;
+	head->name = name;
+	head->forward += rest;
+	if (head->forward[0] == '/')
+		return true;
+	memcpy(forward + 1, head->forward, strlen(head->forward) + 1);
+	forward[0] = '/';
+	head->forward = forward;
+	return true;
+}
+
 /* Gives forward, path and host their forms, all in `made`. */
 static enum http_error settle_target(struct request_head *head)
 {
@@ -274,9 +298,9 @@ static enum http_error settle_target(struct request_head *head)
 	size_t target_room = strlen(head->target) + 2; /* one more byte and the NUL */
 	enum http_error error;
 
-	head->made = mem_alloc(3 * target_room + (host ? host->value_length : 0));
+	head->made = mem_alloc(4 * target_room + (host ? host->value_length : 0));
 	head->path = head->made;
-	head->host = head->made + 2 * target_room;
+	head->host = head->made + 3 * target_room;
 	head->forward = head->target;
 	error = settle_host(head, head->host);
 	if (error == HTTP_ERROR_NONE && head->target[0] != '/' && strcmp(head->target, "*") != 0)
@@ -284,6 +308,8 @@ static enum http_error settle_target(struct request_head *head)
 	if (error != HTTP_ERROR_NONE)
 		return error;
 	if (strcmp(head->forward, "*") == 0 && strcmp(head->method, "OPTIONS") != 0)
+		return HTTP_ERROR_BAD_REQUEST;
+	if (!settle_name(head, head->made + target_room, head->made + 2 * target_room))
 		return HTTP_ERROR_BAD_REQUEST;
 	return target_path(head->forward, strlen(head->forward), head->path)
 		       ? HTTP_ERROR_NONE

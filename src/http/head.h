@@ -36,12 +36,14 @@ struct request_head {
 	char *bytes; /* what method, target and fields point into; wiped before it is freed, for
 			it may hold a key */
 	size_t bytes_length;
-	char *made;    /* what path, host and sometimes forward point into */
+	char *made;    /* what path, host, name and sometimes forward point into */
 	char *method;  /* NUL-terminated, as received, case kept */
 	char *target;  /* NUL-terminated, exactly as received */
 	char *forward; /* the target in the form to send on: origin-form or "*"; absolute-form loses
 			  scheme and authority (RFC 9112 §3.2.4: OPTIONS of a bare authority becomes
 			  "*"), else == target */
+	char *name; /* NAME, percent-decoded, of a target that begins with /@NAME (PRODUCT 5), which
+		       forward and path do not have; NULL: it does not */
 	char *path; /* percent-decoded and slash-merged path, for routing only; "*" for OPTIONS *;
 		       never has a NUL inside (%00 is 400) */
 	char *host; /* the authority that counts: absolute-form's, else Host's; "" when HTTP/1.0

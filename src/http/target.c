@@ -144,6 +144,29 @@ bool target_split_absolute(const char *target, size_t length, size_t *ret_author
 	return true;
 }
 
+bool target_split_name(
+	const char *target, size_t *ret_name, size_t *ret_name_length, size_t *ret_rest)
+{
+	size_t name = strspn(target, "/");
+	size_t length;
+
+	if (name == 0)
+		return false;
+	if (target[name] == '@')
+		name++;
+	else if (strncmp(target + name, "%40", strlen("%40")) == 0)
+		name += strlen("%40");
+	else
+		return false;
+	length = strcspn(target + name, "/?");
+	if (length == 0)
+		return false;
+	*ret_name = name;
+	*ret_name_length = length;
+	*ret_rest = name + length;
+	return true;
+}
+
 bool target_has_query_flag(const char *target, const char *name)
 {
 	const char *at = strchr(target, '?');

@@ -26,6 +26,13 @@ MUST_CHECK bool target_is_authority(const char *text, size_t length);
  * malformed (userinfo, empty host). */
 MUST_CHECK bool target_split_absolute(const char *target, size_t length, size_t *ret_authority,
 	size_t *ret_authority_length, size_t *ret_rest);
+/*
+ * An origin-form target that begins with /@NAME, NAME not empty: where the name stands, still
+ * encoded, and where the rest begins, which is empty or begins with '/' or '?'. More slashes may
+ * stand before and the @ may be %40.
+ */
+MUST_CHECK bool target_split_name(
+	const char *target, size_t *ret_name, size_t *ret_name_length, size_t *ret_rest);
 /* The value of query parameter `name` is "1" (for ?ready=1). */
 bool target_has_query_flag(const char *target, const char *name);
 

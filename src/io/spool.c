@@ -22,6 +22,16 @@ enum {
 	/* Of a file in one piece of a buffer: TLS encrypts a piece in one go, and says how far it
 	   is only at its end. */
 	PIECE_BYTES = 256 * 1024,
+	/* libevent moves no more than an int can say in one go. */
+	MOVED_BYTES = 1 << 30,
+};
+
+/* `removed` bytes at `at` are sent as `text`. */
+struct splice {
+	uint64_t at;
+	uint64_t removed;
+	char *text;
+	size_t length;
 };
 
 struct spool {
@@ -30,7 +40,10 @@ struct spool {
 	struct evbuffer *memory;	       /* all of the body, until there is a file */
 	int file;			       /* -1: none yet, or owned by the segment */
 	struct evbuffer_file_segment *segment; /* the whole file, from the first sending on */
-	uint64_t bytes;
+	uint64_t bytes;			       /* as it came */
+	struct splice *splices;		       /* in ascending order */
+	size_t splices_count;
+	uint64_t sent_bytes; /* with the splices */
 };
 
 struct spool *spool_create(size_t memory_limit, const char *directory)
@@ -56,6 +69,9 @@ void spool_destroy(struct spool *spool)
 			spool->segment); /* closes the file with the last reference */
 	if (spool->file >= 0)
 		close(spool->file);
+	for (size_t i = 0; i < spool->splices_count; i++)
+		free(spool->splices[i].text);
+	free(spool->splices);
 	free(spool);
 }
 
@@ -140,7 +156,9 @@ bool spool_append(struct spool *spool, struct evbuffer *data)
 	size_t length = evbuffer_get_length(data);
 
 	assert(!spool->segment); /* the body was sent: it must not grow */
+	assert(spool->splices_count == 0);
 	spool->bytes += length;
+	spool->sent_bytes += length;
 	if (spool->file < 0 && (!spool->memory_limit || spool->bytes <= spool->memory_limit))
 		return keep(spool, data);
 	if (spool->file < 0 && !(open_file(spool) && write_all(spool, spool->memory)))
@@ -150,7 +168,22 @@ bool spool_append(struct spool *spool, struct evbuffer *data)
 
 uint64_t spool_bytes(const struct spool *spool)
 {
-	return spool->bytes;
+	return spool->sent_bytes;
+}
+
+void spool_splice(
+	struct spool *spool, uint64_t at, uint64_t removed, const char *text, size_t length)
+{
+	const struct splice *last =
+		spool->splices_count ? &spool->splices[spool->splices_count - 1] : NULL;
+
+	assert(!last || last->at + last->removed <= at);
+	assert(at <= spool->bytes && removed <= spool->bytes - at);
+	spool->splices =
+		mem_grow_array(spool->splices, spool->splices_count + 1, sizeof(*spool->splices));
+	spool->splices[spool->splices_count++] =
+		(struct splice){at, removed, mem_strndup(text, length), length};
+	spool->sent_bytes += length - removed;
 }
 
 /* From here on the file belongs to the segment, which the buffers share. */
@@ -166,18 +199,75 @@ static bool make_segment(struct spool *spool)
 	return true;
 }
 
-bool spool_send(struct spool *spool, struct evbuffer *out)
-{
-	if (spool->file < 0 && !spool->segment)
-		return evbuffer_add_buffer_reference(out, spool->memory) == 0;
-	if (!spool->segment && !make_segment(spool))
-		return false;
-	for (uint64_t at = 0; at < spool->bytes; at += PIECE_BYTES) {
-		uint64_t left = spool->bytes - at;
+/* The body as it came, read from its beginning to its end while it is sent. */
+struct reading {
+	struct spool *spool;
+	struct evbuffer *memory; /* what is left of it; NULL: it is in the file */
+	uint64_t at;
+};
 
-		if (evbuffer_add_file_segment(out, spool->segment, (ev_off_t)at,
-			    (ev_off_t)(left < PIECE_BYTES ? left : PIECE_BYTES)) != 0)
+/* Adds the bytes up to `end` to `out`. */
+static bool send_until(struct reading *reading, uint64_t end, struct evbuffer *out)
+{
+	uint64_t left = end - reading->at;
+
+	reading->at = end;
+	while (left > 0) {
+		uint64_t most = reading->memory ? MOVED_BYTES : PIECE_BYTES;
+		uint64_t piece = left < most ? left : most;
+		bool is_fine =
+			reading->memory
+				? evbuffer_remove_buffer(reading->memory, out, piece) == (int)piece
+				: evbuffer_add_file_segment(out, reading->spool->segment,
+					  (ev_off_t)(end - left), (ev_off_t)piece) == 0;
+
+		if (!is_fine)
 			return false;
+		left -= piece;
 	}
 	return true;
+}
+
+static bool skip_until(struct reading *reading, uint64_t end)
+{
+	uint64_t length = end - reading->at;
+
+	reading->at = end;
+	return !reading->memory || evbuffer_drain(reading->memory, length) == 0;
+}
+
+static bool send_spliced(struct reading *reading, struct evbuffer *out)
+{
+	const struct spool *spool = reading->spool;
+
+	for (size_t i = 0; i < spool->splices_count; i++) {
+		const struct splice *splice = &spool->splices[i];
+
+		if (!send_until(reading, splice->at, out) ||
+			evbuffer_add(out, splice->text, splice->length) != 0 ||
+			!skip_until(reading, splice->at + splice->removed))
+			return false;
+	}
+	return send_until(reading, spool->bytes, out);
+}
+
+bool spool_send(struct spool *spool, struct evbuffer *out)
+{
+	struct reading reading = {.spool = spool};
+	bool is_sent;
+
+	if (spool->file >= 0 || spool->segment) {
+		if (!spool->segment && !make_segment(spool))
+			return false;
+		return send_spliced(&reading, out);
+	}
+	if (spool->splices_count == 0)
+		return evbuffer_add_buffer_reference(out, spool->memory) == 0;
+	reading.memory = evbuffer_new();
+	is_sent = reading.memory &&
+		  evbuffer_add_buffer_reference(reading.memory, spool->memory) == 0 &&
+		  send_spliced(&reading, out);
+	if (reading.memory)
+		evbuffer_free(reading.memory);
+	return is_sent;
 }

@@ -1,7 +1,8 @@
 /*
  * A job's request body, kept until the response head so that it can be sent again (PRODUCT 1.7): in
- * memory up to a limit, beyond that in an unlinked temporary file. Written by front/intake, read by
- * back/exchange. Writes to the file are bounded per call by what arrived.
+ * memory up to a limit, beyond that in an unlinked temporary file; a few ranges of it can be sent
+ * as other text. Written by front/intake, read by back/exchange. Writes to the file are bounded per
+ * call by what arrived.
  */
 #ifndef SO_IO_SPOOL_H
 #define SO_IO_SPOOL_H
@@ -26,7 +27,14 @@ void spool_destroy(struct spool *spool);
  * (said in the log); the job cannot go on, what `data` still holds is undefined.
  */
 MUST_CHECK bool spool_append(struct spool *spool, struct evbuffer *data);
+/* Of the body as it will be sent. */
 uint64_t spool_bytes(const struct spool *spool);
+/*
+ * From now on `removed` bytes at `at` of the body as it came are sent as `text` (copied). Splices
+ * come in ascending order and do not overlap; the body is complete and was not sent yet.
+ */
+void spool_splice(
+	struct spool *spool, uint64_t at, uint64_t removed, const char *text, size_t length);
 /*
  * Adds the whole body to `out` by reference (memory) or as file segments (file): no copy, can be
  * called again for a second sending. The body must not grow afterwards. Any kind of buffer may take

@@ -1,6 +1,7 @@
 #include "json/duration.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #include "base/compiler.h"
 
 #define NANOSECONDS_PER_SECOND 1e9
+/* Go's durations are of 63 bits. */
+#define NANOSECONDS_MOST 9223372036854775807.0
 
 /* Go's units in nanoseconds; of two that begin alike the longer stands first. */
 static const struct {
@@ -61,16 +64,19 @@ static const char *skip_unit(const char *text, double *ret_nanoseconds)
 	return NULL;
 }
 
-bool duration_text_is_zero(const char *text)
+/* The sum of its parts without its sign. false: Go would not take it. */
+static bool read_text(const char *text, double *ret_nanoseconds)
 {
 	double total = 0;
 
 	if (*text == '-' || *text == '+')
 		text++;
-	if (strcmp(text, "0") == 0)
-		return true;
 	if (*text == '\0')
 		return false;
+	if (strcmp(text, "0") == 0) {
+		*ret_nanoseconds = 0;
+		return true;
+	}
 	while (*text) {
 		const char *unit = skip_decimal(text);
 		double value;
@@ -86,6 +92,41 @@ bool duration_text_is_zero(const char *text)
 		if (value * nanoseconds >= 1)
 			total += value * nanoseconds;
 	}
+	if (total >= NANOSECONDS_MOST)
+		return false;
+	*ret_nanoseconds = total;
+	return true;
+}
+
+bool duration_text_is_valid(const char *text)
+{
+	double nanoseconds;
+
+	return read_text(text, &nanoseconds);
+}
+
+bool duration_text_is_zero(const char *text)
+{
+	double nanoseconds;
+
 	/* The sign does not matter: "-0s" is zero too. */
-	return total < 1;
+	return read_text(text, &nanoseconds) && nanoseconds < 1;
+}
+
+bool duration_read(const char *text, bool is_string, double *ret_seconds)
+{
+	double nanoseconds;
+	char *end;
+
+	if (is_string) {
+		if (!read_text(text, &nanoseconds))
+			return false;
+	} else {
+		nanoseconds = fabs(strtod(text, &end)) * NANOSECONDS_PER_SECOND;
+		if (end == text || *end)
+			return false;
+	}
+	*ret_seconds =
+		*text == '-' && nanoseconds >= 1 ? INFINITY : nanoseconds / NANOSECONDS_PER_SECOND;
+	return true;
 }

@@ -18,6 +18,8 @@
 /* Containers that mean something nest 7 deep; tool results may hold content again. Deeper ones are
  * ignored. */
 #define FRAMES_MAX 16
+/* In struct frame.option. */
+#define OPTION_NUM_KEEP PEEK_OPTION_COUNT
 /* An open container. Its sums go to its parent when it ends; a key that comes again starts its own
  * sum anew. */
 struct frame {
@@ -72,6 +74,8 @@ static void clear_options(struct peek *peek)
 {
 	memset(peek->result.has_option, 0, sizeof(peek->result.has_option));
 	memset(peek->result.option, 0, sizeof(peek->result.option));
+	peek->result.has_num_keep = false;
+	peek->result.num_keep = 0;
 }
 
 static void clear_model(struct peek *peek)
@@ -100,6 +104,11 @@ static void set_option(struct peek *peek, int option, bool is_set, int64_t value
 {
 	if (option < 0)
 		return;
+	if (option == OPTION_NUM_KEEP) {
+		peek->result.has_num_keep = is_set;
+		peek->result.num_keep = is_set ? value : 0;
+		return;
+	}
 	peek->result.has_option[option] = is_set;
 	peek->result.option[option] = is_set ? value : 0;
 }
@@ -303,6 +312,12 @@ static int on_string(void *arg, const unsigned char *bytes, size_t length)
 	return 1;
 }
 
+static int find_option(const char *key, size_t length)
+{
+	return peek_rule_is_num_keep(key, length) ? OPTION_NUM_KEEP
+						  : peek_rule_find_option(key, length);
+}
+
 static int on_map_key(void *arg, const unsigned char *key, size_t length)
 {
 	struct peek *peek = arg;
@@ -315,7 +330,7 @@ static int on_map_key(void *arg, const unsigned char *key, size_t length)
 	if (filter_is_cut(&peek->filter))
 		return 1;
 	if (frame->place == PLACE_OPTIONS)
-		frame->option = peek_rule_find_option((const char *)key, length);
+		frame->option = find_option((const char *)key, length);
 	else
 		frame->rule = peek_rule_find(frame->place, (const char *)key, length);
 	if (!frame->rule)

@@ -51,6 +51,9 @@ struct peek_result {
 	 * 1 */
 	bool has_option[PEEK_OPTION_COUNT];
 	int64_t option[PEEK_OPTION_COUNT];
+	/* `num_keep` beside them: how much of a prompt stays when Ollama cuts it */
+	bool has_num_keep;
+	int64_t num_keep;
 	bool has_prompt; /* "prompt" is a non-empty string or array (generate, completions) */
 	bool has_input;	 /* "input" is a non-empty string or array (embed, embeddings, responses) */
 	int64_t messages_count; /* elements of top-level "messages" (an array "input" of

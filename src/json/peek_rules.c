@@ -90,6 +90,11 @@ int peek_rule_find_option(const char *key, size_t length)
 	return -1;
 }
 
+bool peek_rule_is_num_keep(const char *key, size_t length)
+{
+	return length == strlen("num_keep") && memcmp(key, "num_keep", length) == 0;
+}
+
 bool peek_place_is_array(enum peek_place place)
 {
 	return place == PLACE_PROMPT || place == PLACE_INPUT || place == PLACE_MESSAGES ||

@@ -59,6 +59,7 @@ struct peek_rule {
 const struct peek_rule *peek_rule_find(enum peek_place in, const char *key, size_t length);
 /* The enum peek_option for a key of "options"; -1: none. */
 int peek_rule_find_option(const char *key, size_t length);
+bool peek_rule_is_num_keep(const char *key, size_t length);
 bool peek_place_is_array(enum peek_place place);
 
 #endif

@@ -33,6 +33,7 @@ void stats_add(struct stats *stats, const struct record *record)
 	if (!record->is_job)
 		return;
 	add_wait(stats, record);
+	cuts_add(&stats->cuts, record);
 	if (record->outcome == OUTCOME_SUCCESS)
 		add_latency(stats, record);
 	if (record->is_load) {

@@ -10,6 +10,7 @@
 
 #include "base/histogram.h"
 #include "core/record.h"
+#include "observe/cuts.h"
 
 struct stats {
 	struct histogram wait_us;    /* of dispatched jobs */
@@ -22,6 +23,7 @@ struct stats {
 	uint64_t cold;
 	/* our own, and record.is_load: loads that jobs waited for, one that several shared once */
 	uint64_t model_loads;
+	struct cuts cuts;
 };
 
 /* A zeroed struct is empty. */

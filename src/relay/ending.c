@@ -16,9 +16,9 @@
 #include "front/client.h"
 #include "front/reply.h"
 #include "io/spool.h"
+#include "relay/body.h"
 #include "relay/last_words.h"
 #include "relay/relay_parts.h"
-#include "json/peek.h"
 
 enum { STATUS_CLIENT_ERROR = 400, NS_PER_US = 1000 };
 
@@ -30,7 +30,7 @@ void relay_destroy_carried(void *object)
 	if (carried->timer)
 		event_free(carried->timer);
 	spool_destroy(carried->spool);
-	peek_destroy(carried->peek);
+	relay_body_destroy(carried);
 	tap_destroy(carried->tap);
 	settings_return(carried->settings);
 	free(carried);
@@ -62,21 +62,38 @@ static void note_tap(struct relay_job *carried)
 		record->error_message = mem_strdup(seen->error_text);
 }
 
-/* Warm or cold is asked only of answers that used the model. */
+/* What a job is that did not wait for a load of ours. */
+static enum known warmth_of(const struct relay_job *carried)
+{
+	const struct record *record = &carried->job.record;
+
+	if (record->load_duration >= 0)
+		return residency_judge(
+			record->load_duration, record->request_bytes, carried->listed);
+	/* Listed at dispatch and at the end, but not as the same runner: it waited for its load, or
+	 * for that of one before it. */
+	if (carried->context_at_end > 0 && carried->context_at_dispatch > 0 &&
+		carried->context_at_end != carried->context_at_dispatch)
+		return KNOWN_FALSE;
+	return residency_judge_silent((record->first_byte_us - record->dispatched_us) * NS_PER_US,
+		record->request_bytes, carried->listed);
+}
+
+/* Warm or cold is asked only of answers that used a model of Ollama's own. */
 static void note_warmth(struct relay_job *carried)
 {
 	struct record *record = &carried->job.record;
 	int64_t loaded_us;
 
-	if (!record->first_byte_us || !carried->status || carried->status >= STATUS_CLIENT_ERROR)
+	if (!record->first_byte_us || !carried->status || carried->status >= STATUS_CLIENT_ERROR ||
+		carried->runs_elsewhere)
 		return;
 	/* Our own load was counted when it was over. */
 	if (record->load_wait_us >= 0) {
 		record->warm = KNOWN_FALSE;
 		return;
 	}
-	record->warm =
-		residency_judge(record->load_duration, record->request_bytes, carried->listed);
+	record->warm = warmth_of(carried);
 	if (record->warm != KNOWN_FALSE || !record->model)
 		return;
 	loaded_us = record->load_duration >= 0
@@ -109,6 +126,7 @@ static void finish(struct relay_job *carried, enum outcome outcome)
 		evtimer_del(carried->timer);
 	note_tap(carried);
 	note_warmth(carried);
+	relay_body_judge(carried);
 	job->record.outcome = outcome;
 	job->record.ended_us = now_us;
 	job->reply = REPLY_ENDED;

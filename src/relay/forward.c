@@ -5,11 +5,12 @@
 
 #include <event2/util.h>
 
-#include "base/compiler.h"
 #include "base/memory.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "core/identity.h"
+#include "core/match.h"
+#include "core/route.h"
 #include "front/client.h"
 #include "http/head.h"
 
@@ -214,24 +215,67 @@ static struct identity_word word_of(const struct fields *fields, const char *nam
 	return (struct identity_word){field ? field->value : NULL, field ? field->value_length : 0};
 }
 
-/* Who is who (PRODUCT 5): what the client says, else whose key it is, else where it comes from. */
-static char *project_of(const struct client *client)
+static struct identity_word word_of_text(const char *text)
 {
-	const struct fields *fields = &client_head(client)->fields;
-	const struct api_key *key = client_key(client);
-	const char *project = key ? key->project : NULL;
-	struct identity_word words[] = {
-		word_of(fields, "X-Project-Name"),
-		word_of(fields, "X-User-ID"),
-		word_of(fields, "X-Client-ID"),
-		{project, project ? strlen(project) : 0},
-	};
-
-	return identity_project(words, ARRAY_LENGTH(words), client_ip(client));
+	return (struct identity_word){text, text ? strlen(text) : 0};
 }
 
-void forward_fill_record(
-	struct record *record, const struct client *client, const struct route *route)
+static struct match_agent agent_of(const struct request_head *head, const struct route *route)
+{
+	struct identity_word user_agent = word_of(&head->fields, "User-Agent");
+
+	return (struct match_agent){
+		.user_agent = user_agent.text,
+		.user_agent_length = user_agent.length,
+		.path = route->rewrite ? route->rewrite : head->path,
+	};
+}
+
+/* Who is who (PRODUCT 5): core/identity has the order. */
+static char *project_of(
+	const struct client *client, const struct route *route, const struct settings *settings)
+{
+	const struct request_head *head = client_head(client);
+	const struct fields *fields = &head->fields;
+	const struct api_key *key = client_key(client);
+	const struct listener_rule *listener =
+		match_listener(&settings->rules, client_listen(client));
+	struct match_agent agent = agent_of(head, route);
+	struct identity_word words[IDENTITY_SOURCES] = {
+		[IDENTITY_PROJECT_NAME] = word_of(fields, "X-Project-Name"),
+		[IDENTITY_USER_ID] = word_of(fields, "X-User-ID"),
+		[IDENTITY_CLIENT_ID] = word_of(fields, "X-Client-ID"),
+		[IDENTITY_KEY] = word_of_text(key ? key->project : NULL),
+		[IDENTITY_WEBUI_NAME] = word_of(fields, "X-OpenWebUI-User-Name"),
+		[IDENTITY_WEBUI_EMAIL] = word_of(fields, "X-OpenWebUI-User-Email"),
+		[IDENTITY_WEBUI_ID] = word_of(fields, "X-OpenWebUI-User-Id"),
+		[IDENTITY_PREFIX] = word_of_text(head->name),
+		[IDENTITY_LISTENER] = word_of_text(listener ? listener->project : NULL),
+		[IDENTITY_AGENT] = word_of_text(match_agent_project(&settings->rules, &agent)),
+	};
+
+	return identity_project(words, client_ip(client));
+}
+
+struct policy_request forward_policy_request(
+	const struct client *client, const struct route *route, const struct record *record)
+{
+	const struct request_head *head = client_head(client);
+	struct identity_word priority = word_of(&head->fields, "X-Priority");
+
+	if (!policy_class_of(priority.text, priority.length))
+		priority = word_of(&head->fields, "X-Queue-Priority");
+	return (struct policy_request){
+		.project = record->project,
+		.key = client_key(client),
+		.agent = agent_of(head, route),
+		.priority = priority.text,
+		.priority_length = priority.length,
+	};
+}
+
+void forward_fill_record(struct record *record, const struct client *client,
+	const struct route *route, const struct settings *settings)
 {
 	const struct request_head *head = client_head(client);
 	const struct field *id = fields_find(&head->fields, "X-Request-Id");
@@ -242,7 +286,7 @@ void forward_fill_record(
 	record->is_poll = route->is_poll;
 	identity_request_id(id ? id->value : NULL, id ? id->value_length : 0, record->request_id);
 	strncpy(record->client_ip, client_ip(client), sizeof(record->client_ip) - 1);
-	record->project = project_of(client);
+	record->project = project_of(client, route, settings);
 	record->method = mem_strdup(head->method);
 	record->path = mem_strndup(head->path, strnlen(head->path, LOGGED_VALUE_BYTES));
 	record->user_agent = logged_value(&head->fields, "User-Agent");

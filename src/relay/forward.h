@@ -8,12 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/policy.h"
 #include "core/record.h"
 #include "http/fields.h"
 
 struct client;
 struct request_head;
 struct route;
+struct settings;
 
 /* A list of fields and the strings that were made for it. Zeroed: empty. */
 struct forward {
@@ -50,8 +52,11 @@ bool forward_is_loop(const struct fields *fields);
  * answer. Below 0: as often as need be. */
 int forward_hops_left(const struct request_head *head);
 /* Fills what is known at a complete head: id, ip, project, method, path, user agent, traceparent,
- * arrived. */
-void forward_fill_record(
-	struct record *record, const struct client *client, const struct route *route);
+ * arrived. `settings` has the rules that may tell the project. */
+void forward_fill_record(struct record *record, const struct client *client,
+	const struct route *route, const struct settings *settings);
+/* What the head tells for the policy; `record` is filled and lives as long as the head. */
+struct policy_request forward_policy_request(
+	const struct client *client, const struct route *route, const struct record *record);
 
 #endif

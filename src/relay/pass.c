@@ -19,7 +19,7 @@
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "core/identity.h"
-#include "core/permission.h"
+#include "core/match.h"
 #include "core/residency.h"
 #include "core/route.h"
 #include "front/access.h"
@@ -74,7 +74,11 @@ static struct pass *create_pass(struct passes *passes, struct client *client,
 
 	pass->passes = passes;
 	pass->settings = settings_take(passes->settings);
-	pass->key = client_key(client);
+	pass->permission = (struct permission){
+		.settings = pass->settings,
+		.key = client_key(client),
+		.listener = match_listener(&pass->settings->rules, client_listen(client)),
+	};
 	pass->client = client;
 	pass->record = *record;
 	if (route)
@@ -109,6 +113,7 @@ static void finish(struct pass *pass, enum outcome outcome)
 	pass_set_phase(pass, PASS_DONE);
 	pass->record.outcome = outcome;
 	pass->record.ended_us = ticker_now_us();
+	pass_let_go(pass);
 	passes->parts.tally->in_progress--;
 	passes->parts.tally->ended[outcome_counter(outcome)]++;
 	passes->parts.observers.on_ended(passes->parts.observers.arg, &pass->record);
@@ -196,14 +201,14 @@ static void feed_peek(void *object, const void *bytes, size_t length)
 /* How allow_models bears on it; access has refused what is denied whatever the body says. */
 static bool is_judged_by_body(const struct pass *pass, const struct request_head *head)
 {
-	return permission_of_pass(pass->settings, pass->key, head->method, head->path,
-		       &pass->route) == PERMISSION_BY_BODY;
+	return permission_of_pass(&pass->permission, head->method, head->path, &pass->route) ==
+	       PERMISSION_BY_BODY;
 }
 
 static bool may_name(const struct pass *pass, const char *model)
 {
 	return !is_judged_by_body(pass, client_head(pass->client)) ||
-	       permission_model(pass->settings, pass->key, model);
+	       permission_model(&pass->permission, model);
 }
 
 static void collect(struct pass *pass, struct evbuffer *data, bool is_complete)
@@ -412,7 +417,7 @@ void passes_request(struct passes *passes, struct client *client, const struct r
 	struct pass *pass;
 
 	record_init(&record);
-	forward_fill_record(&record, client, route);
+	forward_fill_record(&record, client, route, passes->settings);
 	pass = create_pass(passes, client, route, &record);
 	pass->has_body = head->framing.kind != FRAMING_NONE;
 	if (pass->has_body)
@@ -442,13 +447,18 @@ void passes_adopt(struct passes *passes, struct client *client, const struct rou
 {
 	struct pass *pass = create_pass(passes, client, route, record);
 
-	pass->key = NULL; /* the job was asked about its model */
+	/* the job was asked about its model */
+	pass->permission.key = NULL;
+	pass->permission.listener = NULL;
 	pass->spool = spool;
 	pass->has_body = true;
 	pass->upload_complete = true;
+	pass->is_unload = true;
+	client_accept(client, &user, pass);
+	if (pass_hold_unload(pass))
+		return;
 	if (pass->record.model)
 		residency_note_unloaded(passes->parts.residency, pass->record.model);
-	client_accept(client, &user, pass);
 	pass_start_exchange(pass);
 }
 
@@ -460,7 +470,7 @@ static void refuse(struct passes *passes, struct client *client, const struct ro
 
 	record_init(&record);
 	if (route) {
-		forward_fill_record(&record, client, route);
+		forward_fill_record(&record, client, route, passes->settings);
 	} else {
 		record.arrived_us = ticker_now_us();
 		record.operation = OPERATION_OTHER;

@@ -35,6 +35,10 @@ struct passes_parts {
 	struct record_events observers;
 	/* Seconds for Retry-After. */
 	int (*retry_after)(void *arg);
+	/* The model of this name is drained or unloaded by us; NULL: never. */
+	bool (*gives_way)(void *arg, const char *model);
+	/* A pass was answered that brings, copies or deletes models; NULL: nobody minds. */
+	void (*on_models_changed)(void *arg);
 	void *arg;
 };
 
@@ -53,6 +57,12 @@ void passes_request(struct passes *passes, struct client *client, const struct r
  * the client has no user and a complete body. */
 void passes_adopt(struct passes *passes, struct client *client, const struct route *route,
 	struct record *record, struct spool *spool);
+/* Ollama accepted our own unload: it serves those that were held and mean the same model. */
+void passes_unload_answered(
+	struct passes *passes, bool (*is_meant)(void *arg, const char *model), void *arg);
+/* Turns have changed: an unload that was held for a model that does not give way any more is sent.
+ */
+void passes_look_again(struct passes *passes);
 /* Refuses a request: an answer with this outcome, one record. `route` NULL: its head was not
  * acceptable. `text` NULL: the outcome's. */
 void passes_refuse(struct passes *passes, struct client *client, const struct route *route,

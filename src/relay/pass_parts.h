@@ -1,11 +1,13 @@
 /*
- * The inside of passes, seen only by its two files: pass.c (the client's side, beginnings and
- * endings) and pass_upstream.c (Ollama's side).
+ * The inside of passes, seen only by its files: pass.c (the client's side, beginnings and
+ * endings), pass_upstream.c (Ollama's side), pass_unload.c (unloads that our own one serves).
  */
 #ifndef SO_RELAY_PASS_PARTS_H
 #define SO_RELAY_PASS_PARTS_H
 
+#include "base/compiler.h"
 #include "base/list.h"
+#include "core/permission.h"
 #include "core/record.h"
 #include "core/route.h"
 #include "relay/pass.h"
@@ -22,6 +24,7 @@ struct passes {
 	struct settings *settings;
 	struct list all;
 	bool draining;
+	size_t held_count;
 };
 
 /* What a pass waits for. */
@@ -38,7 +41,7 @@ struct pass {
 	struct list link;
 	struct passes *passes;
 	struct settings *settings;
-	const struct api_key *key; /* of these settings; NULL: none was shown */
+	struct permission permission; /* these settings and what of them limits it */
 	struct record record;
 	struct route route;
 	struct client *client; /* NULL: the link is cut */
@@ -54,6 +57,8 @@ struct pass {
 	bool answer_begun;
 	bool upstream_paused;
 	bool sent_again;
+	bool is_unload; /* a mere unload */
+	bool is_held;	/* not sent: our own unload of its model serves it */
 	int status;
 	int retry_after; /* seconds; 0: what the queue says */
 	struct event *timer;
@@ -69,6 +74,11 @@ void pass_arm(struct pass *pass);
 /* The one bad ending: an error answer if none was begun, else the cut. `text` NULL: the outcome's.
  * The pass must not be used afterwards. */
 void pass_fail(struct pass *pass, enum outcome outcome, const char *text);
+
+/* pass_unload.c */
+/* true: its model gives way; it waits for our own unload and is not sent. */
+MUST_CHECK bool pass_hold_unload(struct pass *pass);
+void pass_let_go(struct pass *pass);
 
 /* pass_upstream.c */
 /* The body is complete: send it by an exchange. May end the pass. */

@@ -122,8 +122,29 @@ static bool may_send_again(const struct pass *pass, bool was_stale)
 		       strcmp(pass->record.method, "HEAD") == 0);
 }
 
+static bool changes_models(const struct pass *pass)
+{
+	enum operation operation = pass->record.operation;
+
+	return operation == OPERATION_DELETE || operation == OPERATION_CREATE ||
+	       operation == OPERATION_PULL || operation == OPERATION_COPY;
+}
+
+/* What is there or loaded may have changed: a mere unload, or models that came, went or were
+ * replaced. */
+static void tell_changes(const struct pass *pass)
+{
+	const struct passes_parts *parts = &pass->passes->parts;
+
+	if (pass->is_unload || changes_models(pass))
+		probe_refresh_soon(parts->probe);
+	if (changes_models(pass) && parts->on_models_changed)
+		parts->on_models_changed(parts->arg);
+}
+
 static void complete(struct pass *pass)
 {
+	tell_changes(pass);
 	/* What the client still uploads is of no use: the client throws it away itself (an early
 	 * answer). */
 	pass_set_phase(pass, PASS_FLUSHING);

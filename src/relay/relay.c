@@ -10,7 +10,6 @@
 #include "base/delay.h"
 #include "base/graveyard.h"
 #include "base/memory.h"
-#include "base/pieces.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "core/permission.h"
@@ -20,6 +19,7 @@
 #include "front/client.h"
 #include "front/reply.h"
 #include "io/spool.h"
+#include "relay/body.h"
 #include "relay/forward.h"
 #include "relay/pass.h"
 #include "relay/relay_parts.h"
@@ -273,10 +273,10 @@ static void become_pass(struct relay_job *carried)
 static bool pass_model(struct relay_job *carried, bool is_valid)
 {
 	const char *model = is_valid ? carried->job.record.model : NULL;
+	struct permission permission = {carried->settings, carried->key, carried->listener};
 	char *text;
 
-	if (!permission_limits_models(carried->settings, carried->key) ||
-		permission_model(carried->settings, carried->key, model))
+	if (!permission_limits_models(&permission) || permission_model(&permission, model))
 		return true;
 	text = model ? mem_printf("the model %s is not permitted here (allow_models)", model)
 		     : mem_strdup("no model could be read in the body, and models are limited here "
@@ -291,21 +291,26 @@ static void enter_queue(struct relay_job *carried)
 {
 	struct relay *relay = carried->relay;
 	struct job *job = &carried->job;
-	const struct peek_result *seen = peek_finish(carried->peek);
+	const struct peek_result *seen = relay_body_finish(carried);
 	struct admission admission = relay_admission(relay, carried->settings);
 	enum outcome refusal = admission_at_queue(&admission);
+	const struct job_group *of_project, *of_model;
 	int64_t now_us = ticker_now_us();
 	bool is_unload = is_mere_unload(carried, seen);
 
 	job->record.body_complete_us = now_us;
 	note_peek(carried, seen);
 	policy_add_model(&job->policy, carried->settings, job->record.model);
-	if (!pass_model(carried, seen->valid))
+	if (!pass_model(carried, seen->valid) || !relay_body_permit_images(carried) ||
+		!relay_body_edit(carried, is_unload))
 		return;
 	if (is_unload) {
 		become_pass(carried);
 		return;
 	}
+	scheduler_groups(relay->parts.scheduler, job, &of_project, &of_model);
+	if (refusal == OUTCOME_NONE)
+		refusal = admission_at_groups(&admission, &job->policy, of_project, of_model);
 	if (refusal == OUTCOME_NONE && !ring_put(relay->parts.ring, job))
 		refusal = OUTCOME_QUEUE_FULL;
 	if (refusal != OUTCOME_NONE) {
@@ -313,8 +318,7 @@ static void enter_queue(struct relay_job *carried)
 		return;
 	}
 	scheduler_enter(relay->parts.scheduler, carried->settings, job, seen, now_us);
-	peek_destroy(carried->peek);
-	carried->peek = NULL;
+	relay_body_destroy(carried);
 	job->queued_since_us = now_us;
 	job->deadline_us =
 		job->policy.timeout_ms > 0 ? now_us + job->policy.timeout_ms * US_PER_MS : 0;
@@ -322,11 +326,6 @@ static void enter_queue(struct relay_job *carried)
 		job_load_begun(job, now_us);
 	relay_set_state(carried, JOB_QUEUED);
 	relay_arm(carried);
-}
-
-static void feed_peek(void *object, const void *bytes, size_t length)
-{
-	peek_feed(object, bytes, length);
 }
 
 static void on_body(void *arg, struct evbuffer *data, bool is_complete)
@@ -338,7 +337,7 @@ static void on_body(void *arg, struct evbuffer *data, bool is_complete)
 	enum outcome refusal;
 
 	assert(carried->job.state == JOB_READING);
-	pieces_feed(data, feed_peek, carried->peek);
+	relay_body_feed(carried, data);
 	if (!spool_append(carried->spool, data)) {
 		relay_fail(carried, OUTCOME_QUEUE_FULL,
 			"no room to keep the request body: free space in spool_directory");
@@ -409,6 +408,18 @@ static const struct client_user user = {
 	.on_sent = on_sent,
 };
 
+/* What holds for it by what its head tells. */
+static void settle_policy(struct relay_job *carried)
+{
+	struct job *job = &carried->job;
+	struct policy_request request =
+		forward_policy_request(carried->client, &carried->route, &job->record);
+
+	policy_init(&job->policy, carried->settings);
+	policy_add_request(&job->policy, carried->settings, &request);
+	job->record.priority = mem_strdup(job_class_name(job->policy.job_class));
+}
+
 /* A new job in READING that has the client. */
 static struct relay_job *begin(
 	struct relay *relay, struct client *client, const struct route *route)
@@ -418,16 +429,17 @@ static struct relay_job *begin(
 	carried->relay = relay;
 	carried->settings = settings_take(relay->settings);
 	carried->key = client_key(client);
+	carried->listener = match_listener(&carried->settings->rules, client_listen(client));
 	carried->route = *route;
 	carried->client = client;
 	job_init(&carried->job, relay->parts.tally);
-	policy_init(&carried->job.policy, carried->settings);
 	list_append(&relay->jobs, &carried->job.link);
-	forward_fill_record(&carried->job.record, client, route);
+	forward_fill_record(&carried->job.record, client, route, carried->settings);
+	settle_policy(carried);
 	carried->has_body = client_head(client)->framing.kind != FRAMING_NONE;
 	carried->spool = spool_create(
 		(size_t)carried->settings->body_memory, carried->settings->spool_directory);
-	carried->peek = peek_create();
+	relay_body_begin(carried);
 	client_accept(client, &user, carried);
 	return carried;
 }

@@ -9,10 +9,13 @@
 #include "core/job.h"
 #include "core/route.h"
 #include "relay/relay.h"
+#include "json/peek.h"
 #include "json/tap.h"
 
 struct event;
+struct edit;
 struct exchange;
+struct multipart;
 struct peek;
 struct spool;
 
@@ -28,19 +31,30 @@ struct relay {
 struct relay_job {
 	struct job job;
 	struct relay *relay;
-	struct settings *settings; /* those that it came under */
-	const struct api_key *key; /* of these settings; NULL: none was shown */
+	struct settings *settings;	      /* those that it came under */
+	const struct api_key *key;	      /* of these settings; NULL: none was shown */
+	const struct listener_rule *listener; /* of these settings; NULL: none */
 	struct route route;
 	struct client *client; /* NULL: the link is cut */
 
 	struct spool *spool;	/* the body; NULL after the response head */
 	uint64_t spooled_bytes; /* counted in relay->bodies_bytes */
 	bool has_body;
-	struct peek *peek; /* while READING */
+	struct peek *peek;	     /* while READING, as the next two */
+	struct multipart *multipart; /* of a form, instead of peek */
+	struct edit *edit;	     /* NULL: nothing is ever edited */
+	struct peek_result seen;     /* of the complete body, then of the edited one; its model is
+					valid while READING */
+	const char *alias_of; /* the model that the name in the body stands for; NULL: itself */
+	int64_t context_at_dispatch; /* of the loaded runner; -1: unknown, here and below */
+	int64_t context_at_end;	     /* when Ollama's last byte came */
+	int64_t context_asked_us;    /* when /api/ps was asked for that */
 	struct exchange *exchange;
-	enum known listed; /* was the model loaded at dispatch? */
-	int status;	   /* of Ollama's answer; 0: none yet */
-	int retry_after;   /* seconds; 0: what the queue says */
+	enum known listed;   /* was the model loaded at dispatch? */
+	bool runs_elsewhere; /* Ollama has no such model of its own; asked at dispatch, while the
+				runner lives */
+	int status;	     /* of Ollama's answer; 0: none yet */
+	int retry_after;     /* seconds; 0: what the queue says */
 	struct tap *tap;
 	enum tap_format format;
 	bool upstream_paused;

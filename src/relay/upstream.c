@@ -19,6 +19,7 @@
 #include "front/reply.h"
 #include "http/head.h"
 #include "io/spool.h"
+#include "relay/body.h"
 #include "relay/forward.h"
 #include "relay/relay_parts.h"
 
@@ -184,6 +185,16 @@ static void tell_answer(const struct relay_job *carried, int64_t now_us)
 	scheduler_answered(carried->relay->parts.scheduler, job, &answer);
 }
 
+/* Its keep_alive of 0 unloads the model now, unless others use it. */
+static void note_unload(struct relay_job *carried)
+{
+	const struct relay_parts *parts = &carried->relay->parts;
+
+	if (carried->job.record.model)
+		residency_note_unloaded(parts->residency, carried->job.record.model);
+	probe_refresh_soon(parts->probe);
+}
+
 static void on_end(void *arg, enum exchange_end end)
 {
 	struct relay_job *carried = arg;
@@ -192,11 +203,14 @@ static void on_end(void *arg, enum exchange_end end)
 	int64_t held_us = now_us - carried->job.record.dispatched_us;
 
 	carried->exchange = NULL;
+	relay_body_note_context(carried);
 	switch (end) {
 	case EXCHANGE_COMPLETE:
 		tell_answer(carried, now_us);
 		scheduler_slot_freed(scheduler, &carried->job, held_us);
 		scheduler_released(scheduler, &carried->job, held_us, now_us);
+		if (carried->job.unloads)
+			note_unload(carried);
 		reply_end(carried->client);
 		carried->job.reply = REPLY_ENDED;
 		relay_set_state(carried, JOB_FLUSHING);
@@ -247,9 +261,12 @@ void relay_dispatch(struct relay *relay, struct job *job)
 	job->record.dispatched_us = now_us;
 	job->record.attempts++;
 	scheduler_sent(relay->parts.scheduler, job);
-	carried->listed = job->record.model
+	carried->runs_elsewhere = scheduler_runs_elsewhere(job);
+	carried->listed = job->record.model && !carried->runs_elsewhere
 				  ? residency_has(relay->parts.residency, job->record.model, now_us)
 				  : KNOWN_NOT;
+	carried->context_at_dispatch =
+		residency_context_length(relay->parts.residency, job->record.model);
 	/* It waited for a load of ours: cold, though the model is up now (PRODUCT 4.1). */
 	if (job->record.load_wait_us >= 0)
 		carried->listed = KNOWN_FALSE;

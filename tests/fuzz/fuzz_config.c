@@ -31,7 +31,9 @@ static int is_set(const struct key *key, const struct settings *settings)
 
 	if (key->type <= KEY_COUNT)
 		return *(const int64_t *)field != 0;
-	return key->type == KEY_CHOICE || *(void *const *)field != NULL;
+	if (key->type == KEY_CHOICE)
+		return *(const int *)field >= key->choice_first;
+	return *(void *const *)field != NULL;
 }
 
 static void check_key(const struct key *key, const struct settings *settings)

@@ -66,6 +66,7 @@ static void require_rules(const struct request_head *head, const struct head_lim
 	REQUIRE(head->path[0] == head->forward[0] || head->forward[0] == '/');
 	REQUIRE(strstr(head->path, "//") == NULL);
 	REQUIRE(strlen(head->path) <= strlen(head->forward));
+	REQUIRE(!head->name || (head->name[0] && strlen(head->name) < strlen(head->target)));
 	REQUIRE(strpbrk(head->host, " \t/@?#\\") == NULL);
 	REQUIRE(head->version_minor == 0 || head->version_minor == 1);
 	REQUIRE(hosts <= 1 && (hosts == 1 || head->version_minor == 0));
@@ -96,6 +97,8 @@ static void require_same(const struct result *a, const struct result *b)
 	REQUIRE(strcmp(a->head.forward, b->head.forward) == 0);
 	REQUIRE(strcmp(a->head.path, b->head.path) == 0);
 	REQUIRE(strcmp(a->head.host, b->head.host) == 0);
+	REQUIRE(!a->head.name == !b->head.name);
+	REQUIRE(!a->head.name || strcmp(a->head.name, b->head.name) == 0);
 	REQUIRE(a->head.framing.kind == b->head.framing.kind);
 	REQUIRE(a->head.framing.length == b->head.framing.length);
 	REQUIRE(a->head.keep_alive == b->head.keep_alive);

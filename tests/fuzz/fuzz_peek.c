@@ -17,6 +17,7 @@ static void require_same(const struct peek_result *a, const struct peek_result *
 	REQUIRE(a->keep_alive_is_zero == b->keep_alive_is_zero);
 	REQUIRE(memcmp(a->has_option, b->has_option, sizeof(a->has_option)) == 0);
 	REQUIRE(memcmp(a->option, b->option, sizeof(a->option)) == 0);
+	REQUIRE(a->has_num_keep == b->has_num_keep && a->num_keep == b->num_keep);
 	REQUIRE(a->has_prompt == b->has_prompt && a->has_input == b->has_input);
 	REQUIRE(a->messages_count == b->messages_count);
 	REQUIRE(a->images_count == b->images_count);

@@ -24,6 +24,11 @@ def talker(tokens, per_second, num_parallel=16, **more):
 ENDLESS = talker(100000, 50)
 
 
+def model(name, **more):
+    """One that loads in a moment and says eight tokens."""
+    return {"name": name, "load_ms": 150, "prompt_tokens_per_s": 0, "tokens_per_s": 400, "tokens": 8} | more
+
+
 def chat_body(stream=True, model="m", **more):
     body = {"model": model, "messages": [{"role": "user", "content": "hi"}], "stream": stream}
     return json.dumps(body | more).encode()

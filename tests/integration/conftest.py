@@ -10,6 +10,7 @@ import pytest
 pytest.register_assert_rewrite("programs", "tls", "wire")
 
 from programs import Proxy, Sim  # noqa: E402
+from recorder import Recorder  # noqa: E402
 from wire import Wire  # noqa: E402
 
 
@@ -33,6 +34,14 @@ def sim(make_sim, request):
     """A simulated Ollama; @pytest.mark.sim(config={…}, time_scale=N) says how it is."""
     marker = request.node.get_closest_marker("sim")
     return make_sim(*marker.args, **marker.kwargs) if marker else make_sim()
+
+
+@pytest.fixture
+def recorder(sim):
+    """An upstream in front of `sim` that keeps what it was sent: proxy(upstream=recorder.url)."""
+    made = Recorder(sim)
+    yield made
+    made.stop()
 
 
 @pytest.fixture
@@ -69,6 +78,18 @@ def keyed(tmp_path, proxy):
         program = proxy("--config", file, *flags)
         program.own_headers = {"Authorization": f"Bearer {next(iter(keys))}"}
         return program
+
+    return make
+
+
+@pytest.fixture
+def ruled(tmp_path, proxy):
+    """ruled('projects = ( … );', *flags): a proxy with this configuration file (docs/configuration.md)."""
+
+    def make(text, *flags):
+        file = tmp_path / "shared-ollama.conf"
+        file.write_text(text)
+        return proxy("--config", file, *flags)
 
     return make
 

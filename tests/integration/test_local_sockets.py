@@ -11,15 +11,7 @@ import pytest
 from boxes import ENDLESS, QUICK, chat, chat_body, talker
 from programs import Program, clean_environment, program_path, wait_for
 from test_client_leaves import aborted
-from wire import Wire
-
-
-class LocalWire(Wire):
-    def __init__(self, path, timeout=10):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
-        self.socket.connect(str(path))
-        self.pending = b""
+from wire import LocalWire
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from boxes import QUICK, chat_body
 from programs import Proxy, wait_for
 from tls import Authority, TlsWire
-from wire import Wire
+from wire import LocalWire, Wire
 
 # Opens what the unit would, as descriptors 3, 4, …, and becomes the program. Arguments: kinds, names, the command.
 ACTIVATOR = """
@@ -66,6 +66,20 @@ def test_passed_sockets_are_used_instead_of_listen(activated):
     for address in addresses:
         with Wire("http://" + address) as connection:
             assert connection.ask("POST", "/api/chat", chat_body(stream=False)).status == 200
+
+
+@pytest.mark.sim(config=QUICK)
+def test_a_rule_is_for_a_passed_socket_by_its_address(activated, tmp_path):
+    path = tmp_path / "s"
+    file = tmp_path / "rules.conf"
+    file.write_text(f'listeners = ( {{ listen = "unix:{path}"; project = "local"; allow_paths = "/api/tags"; }} );')
+    server = activated(["tcp", str(path)], ["web", "web"], "--config", file, "--listen", f"unix:{path}")
+    tcp = wait_for(lambda: len(server.addresses()) == 2 and server.addresses()[0])
+    with LocalWire(path) as local, Wire("http://" + tcp) as connection:
+        assert local.ask("GET", "/api/tags").status == 200
+        assert local.ask("GET", "/api/ps").status == 403
+        assert connection.ask("GET", "/api/show").status != 403
+    assert [line["project_name"] for line in server.wait_log(2)][0] == "local"
 
 
 @pytest.mark.sim(config=QUICK)

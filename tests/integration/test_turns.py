@@ -5,12 +5,9 @@ import threading
 import time
 
 import pytest
+from boxes import model
 from programs import ask, wait_for
 from wire import request
-
-
-def model(name, **more):
-    return {"name": name, "load_ms": 150, "prompt_tokens_per_s": 0, "tokens_per_s": 400, "tokens": 8} | more
 
 
 # One runner fits.

@@ -216,3 +216,13 @@ class Wire:
             lines += came
         assert len(lines) >= at_least, f"{len(lines)} lines only"
         return lines
+
+
+class LocalWire(Wire):
+    """The same to a local socket."""
+
+    def __init__(self, path, timeout=TIMEOUT_SECONDS):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(timeout)
+        self.socket.connect(str(path))
+        self.pending = b""

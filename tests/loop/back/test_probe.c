@@ -96,6 +96,13 @@ static bool knows_models(void *arg)
 	return residency_count(residency) > 0;
 }
 
+static bool asks_ps_again(void *arg)
+{
+	const char *first = strstr(peer_received(bench.peer), "/api/ps");
+
+	return first && strstr(first + 1, "/api/ps");
+}
+
 static void test_it_comes_up_and_tells_what_is_loaded(void **state)
 {
 	start(servers);
@@ -256,7 +263,8 @@ static void test_something_else_that_answers_is_up_without_a_version(void **stat
 	bench_run(&bench, is_up, NULL);
 	bench_settle(&bench);
 	assert_null(probe_version(probe));
-	assert_int_equal(changes, 1);
+	assert_int_equal(changes, 2);
+	assert_true(residency_is_mute(residency));
 	assert_int_equal(residency_has(residency, "tiny", ticker_now_us()), KNOWN_NOT);
 	finish();
 }
@@ -278,6 +286,51 @@ static void test_a_stale_connection_is_not_a_broken_ollama(void **state)
 	assert_string_equal(states, "p");
 	assert_int_equal(changes, 3);
 	assert_int_equal(peer_accepted(bench.peer), 2);
+	finish();
+}
+
+/* It was restarted between two questions, and nobody was refused. */
+static void test_a_lost_idle_connection_and_a_missing_model_mean_a_restart(void **state)
+{
+	static const struct peer_step first[] = {
+		ASKED_VERSION, VERSION, ASKED_PS, PS, {PEER_AWAIT_GO}, {PEER_CLOSE}, {PEER_END}};
+	static const struct peer_step empty[] = {
+		ASKED_PS, {PEER_SEND, OK_HEAD("13") "{\"models\":[]}"}, {PEER_END}};
+	static const struct peer_step *const scripts[] = {first, empty, NULL};
+
+	start(scripts);
+	bench_run(&bench, knows_models, NULL);
+	bench_settle(&bench);
+	assert_int_equal(pool_lost_connections(bench.pool), 0);
+	peer_go(bench.peer);
+	bench_settle(&bench);
+	assert_int_equal(pool_lost_connections(bench.pool), 1);
+	assert_int_equal(residency_epoch(residency), 0);
+	probe_refresh(probe);
+	while (residency_count(residency) > 0)
+		bench_settle(&bench);
+	assert_int_equal(residency_epoch(residency), 1);
+	assert_string_equal(states, "p");
+	finish();
+}
+
+static void test_it_asks_in_a_moment_what_an_unload_changed(void **state)
+{
+	static const struct peer_step changing[] = {ASKED_VERSION, VERSION, ASKED_PS, PS, ASKED_PS,
+		PS, ASKED_PS, {PEER_SEND, OK_HEAD("13") "{\"models\":[]}"}, {PEER_END}};
+	static const struct peer_step *const scripts[] = {changing, NULL};
+	int64_t began_us;
+
+	start(scripts);
+	bench_run(&bench, knows_models, NULL);
+	bench_settle(&bench);
+	began_us = ticker_now_us();
+	probe_refresh(probe);
+	bench_run(&bench, asks_ps_again, NULL);
+	probe_refresh_soon(probe); /* while one is under way */
+	while (residency_count(residency) > 0)
+		bench_settle(&bench);
+	assert_in_range(ticker_now_us() - began_us, PROBE_SETTLE_US, PROBE_CALM_US / 2);
 	finish();
 }
 
@@ -358,6 +411,8 @@ int main(void)
 		cmocka_unit_test(test_a_gateways_errors_mean_down),
 		cmocka_unit_test(test_something_else_that_answers_is_up_without_a_version),
 		cmocka_unit_test(test_a_stale_connection_is_not_a_broken_ollama),
+		cmocka_unit_test(test_a_lost_idle_connection_and_a_missing_model_mean_a_restart),
+		cmocka_unit_test(test_it_asks_in_a_moment_what_an_unload_changed),
 		cmocka_unit_test(test_another_version_forgets_what_was_loaded),
 		cmocka_unit_test(test_it_asks_more_often_while_jobs_run),
 		cmocka_unit_test(test_an_answered_request_is_proof_enough_at_the_start),

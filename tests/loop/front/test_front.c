@@ -225,7 +225,8 @@ static int setup(void **state)
 	front->settings->max_connections_per_address = 0;
 	front->clients = clients_create(front->base, front->graveyard, front->settings, &events);
 	assert_int_equal(address_parse_listen("127.0.0.1:0", &address, 1, &wrong), 1);
-	front->listener = listener_create(front->base, front->clients, &address, false, &error);
+	front->listener = listener_create(
+		front->base, front->clients, &address, "127.0.0.1:0", false, &error);
 	assert_non_null(front->listener);
 	front->port = (uint16_t)strtoul(strrchr(listener_name(front->listener), ':') + 1, NULL, 10);
 	*state = front;
@@ -676,6 +677,13 @@ static void test_a_flood_from_one_address_is_refused(void **state)
 	assert_int_equal(clients_count(front->clients), 1);
 	close(first);
 	close(second);
+	/* one that went makes room */
+	until_no_clients(front);
+	first = connect_peer(front);
+	say(front, first, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+	evbuffer_drain(heard, evbuffer_get_length(heard));
+	hear(front, first, heard, "/2", 1);
+	close(first);
 	evbuffer_free(heard);
 }
 

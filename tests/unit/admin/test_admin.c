@@ -318,10 +318,10 @@ static void test_stats_show_what_is_loaded(void **state)
 	json = write_with(fixture, admin_write_stats);
 	assert_non_null(strstr(json,
 		"\"runners\":[{\"name\":\"qwen2.5vl:7b\",\"size_vram\":6000,\"vram_share\":0.750,"
-		"\"context_length\":4096,\"waiting\":null,\"running\":null,"
+		"\"context_length\":4096,\"pinned\":false,\"waiting\":null,\"running\":null,"
 		"\"concurrency\":null},"
 		"{\"name\":\"llama3:latest\",\"size_vram\":null,\"vram_share\":null,"
-		"\"context_length\":null,\"waiting\":null,\"running\":null,"
+		"\"context_length\":null,\"pinned\":false,\"waiting\":null,\"running\":null,"
 		"\"concurrency\":null}]"));
 	assert_non_null(strstr(json, "\"concurrency\":{\"limit\":3,\"min\":3,\"max\":3,"
 				     "\"reason\":\"fixed by max_concurrent\"},\"turn\":null,"));
@@ -357,8 +357,9 @@ static void test_turns_are_told_in_stats_and_reasons(void **state)
 	assert_non_null(strstr(json, "\"turn\":{\"state\":\"serving\",\"runner\":\"llama3:latest\","
 				     "\"next\":\"qwen:7b\","));
 	assert_non_null(strstr(json, "\"left\":2,"));
-	assert_non_null(strstr(json, "\"context_length\":4096,\"waiting\":2,\"running\":0,"
-				     "\"concurrency\":{\"limit\":3,"));
+	assert_non_null(
+		strstr(json, "\"context_length\":4096,\"pinned\":false,\"waiting\":2,\"running\":0,"
+			     "\"concurrency\":{\"limit\":3,"));
 	json = write_with(fixture, admin_write_requests);
 	schema_check("requests", json);
 	assert_non_null(
@@ -514,10 +515,52 @@ static void test_config_shows_values_and_hides_secrets(void **state)
 	assert_non_null(strstr(json, "{\"name\":\"key_salt\",\"value\":\"hidden\","));
 	assert_non_null(strstr(json,
 		"\"keys\":[{\"name\":\"ci\",\"hash\":\"hidden\",\"project\":null,\"rate\":30,"
+		"\"class\":null,\"ceiling\":null,\"weight\":null,"
 		"\"allow_paths\":[\"/api\",\"read-only\"],\"allow_models\":[],\"admin\":true},"
 		"{\"name\":\"lab\","));
 	assert_null(strstr(json, "pepper"));
 	assert_null(strstr(json, "abcd"));
+	settings_return(settings);
+}
+
+static void test_config_shows_the_rules(void **state)
+{
+	struct fixture *fixture = *state;
+	static const char file[] =
+		"projects = ( { name = \"a\"; class = \"batch\"; weight = 0.5; patience = 19.5;\n"
+		"keep_alive = \"60m\"; image_pixels_max = 0; }, { name = \"b\"; } );\n"
+		"models = ( { name = \"m\"; default_timeout = 0; num_ctx = 8192; use_mmap = false; "
+		"} );\n"
+		"agents = ( { path = \"/v1\"; heartbeat = \"body\"; } );\n"
+		"listeners = ( { listen = \":1\"; allow_models = \"m n\"; } );\n";
+	struct settings *settings = settings_create();
+	const char *json;
+	char *error;
+
+	for (size_t i = 0; i < keys_count; i++)
+		assert_true(value_parse(&keys[i], keys[i].fallback, settings, &error));
+	assert_true(file_parse("test.conf", file, strlen(file), settings, &error));
+	fixture->view.settings = settings;
+	json = write_with(fixture, admin_write_config);
+	schema_check("config", json);
+	json = strstr(json, "\"projects\":");
+	assert_string_equal(json,
+		"\"projects\":[{\"name\":\"a\",\"class\":\"batch\",\"ceiling\":null,"
+		"\"weight\":0.500,\"max_concurrent\":0,\"max_queue_size\":0,"
+		"\"default_timeout\":null,\"patience\":19.500,\"keep_alive\":\"60m\","
+		"\"heartbeat\":null,\"image_pixels_max\":0},"
+		"{\"name\":\"b\",\"class\":null,\"ceiling\":null,\"weight\":null,"
+		"\"max_concurrent\":0,\"max_queue_size\":0,\"default_timeout\":null,"
+		"\"patience\":null,\"keep_alive\":null,\"heartbeat\":null,"
+		"\"image_pixels_max\":null}],"
+		"\"models\":[{\"name\":\"m\",\"max_concurrent\":0,\"max_queue_size\":0,"
+		"\"default_timeout\":0.000,\"keep_alive\":null,\"options\":\"set\","
+		"\"num_ctx\":8192,\"num_batch\":null,\"num_gpu\":null,\"main_gpu\":null,"
+		"\"use_mmap\":false,\"num_thread\":null}],"
+		"\"agents\":[{\"user_agent\":null,\"path\":\"/v1\",\"project\":null,"
+		"\"class\":null,\"patience\":null,\"heartbeat\":\"body\"}],"
+		"\"listeners\":[{\"listen\":\":1\",\"project\":null,\"allow_paths\":[],"
+		"\"allow_models\":[\"m\",\"n\"]}]}");
 	settings_return(settings);
 }
 
@@ -543,6 +586,7 @@ int main(void)
 		WITH_VIEW(test_other_methods_are_not_allowed),
 		WITH_VIEW(test_preflights_are_answered_by_front),
 		WITH_VIEW(test_config_shows_values_and_hides_secrets),
+		WITH_VIEW(test_config_shows_the_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,7 @@ static void test_a_key_has_all_its_members(void **state)
 	const struct api_key *key;
 
 	assert_fine(NAMED("project = \"Lab\"; rate = 60; admin = true;\n"
+			  "class = \"batch\"; ceiling = \"normal\"; weight = 2;\n"
 			  "allow_paths = [\"/api\", \"read-only\"]; allow_models = \"m, n\";"));
 	assert_int_equal(settings->api_keys_count, 1);
 	key = &settings->api_keys[0];
@@ -68,6 +69,9 @@ static void test_a_key_has_all_its_members(void **state)
 	assert_int_equal(key->hash[31], 0xff);
 	assert_string_equal(key->project, "Lab");
 	assert_int_equal(key->rate, 60);
+	assert_int_equal(key->job_class, CLASS_BATCH);
+	assert_int_equal(key->ceiling, CLASS_NORMAL);
+	assert_float_equal(key->weight, 2, 0);
 	assert_true(key->is_admin);
 	assert_string_equal(key->allow_paths[0], "/api");
 	assert_string_equal(key->allow_paths[1], "read-only");
@@ -87,6 +91,9 @@ static void test_a_name_and_a_hash_are_enough(void **state)
 	assert_null(key->allow_paths);
 	assert_null(key->allow_models);
 	assert_int_equal(key->rate, 0);
+	assert_int_equal(key->job_class, CLASS_UNSET);
+	assert_int_equal(key->ceiling, CLASS_UNSET);
+	assert_float_equal(key->weight, 0, 0);
 	assert_false(key->is_admin);
 }
 
@@ -120,13 +127,22 @@ static void test_mistakes_name_their_line(void **state)
 		"t:3: keys: allow_paths must be a list of texts in quotes, and not empty");
 	assert_wrong(NAMED("allow_paths = [\"api\"];"),
 		"t:3: keys: allow_paths: each begins with / or is read-only");
-	assert_wrong(NAMED("share = 2;"),
-		"t:3: keys: \"share\" is none of: name, hash, project, rate, allow_paths, "
-		"allow_models, admin");
-	assert_wrong("\nkeys = \"a\";",
-		"t:2: keys: is a list of groups: keys = ( { name = ...; }, { ... } );");
+	assert_wrong(NAMED("share = 2;"), "t:3: keys: \"share\" is none of: name, hash, project, "
+					  "rate, class, ceiling, weight, "
+					  "allow_paths, allow_models, admin");
+	assert_wrong(NAMED("projekt = \"P\";"),
+		"t:3: keys: \"projekt\" is not known; did you mean project?");
+	assert_wrong(NAMED("class = \"high\";"),
+		"t:3: keys: class must be one of: \"batch\", \"normal\", \"interactive\"");
+	assert_wrong(NAMED("class = \"interactive\"; ceiling = \"normal\";"),
+		"t:1: keys: class is above ceiling: raise the one or lower the other");
+	assert_wrong(NAMED("weight = 0;"),
+		"t:3: keys: weight must be a number, 0.01 to 100: 2 gets twice the share of 1");
+	assert_wrong("\nkeys = \"a\";", "t:2: keys: is a list of groups: keys = ( { name = "
+					"\"...\"; hash = \"sha256:...\"; }, "
+					"{ ... } );");
 	assert_wrong("keys = ( \"a\" );",
-		"t:1: keys: each key is a group: { name = \"...\"; hash = \"sha256:...\" }");
+		"t:1: keys: each key is a group: { name = \"...\"; hash = \"sha256:...\"; }");
 	assert_wrong("keys = (\n{ name = \"a\"; } );", "t:2: keys: a key needs a name and a hash");
 	assert_wrong("keys = ( { hash = \"" HASH_A "\"; } );",
 		"t:1: keys: a key needs a name and a hash");

@@ -118,6 +118,10 @@ static void test_unknown_keys_name_the_line_and_the_nearest(void **state)
 		"max_concurrent = 3\ncolour = \"red\"\n", "test.conf:2: unknown key \"colour\"");
 	assert_wrong("max-queue-size = 3\n",
 		"test.conf:1: unknown key \"max-queue-size\"; did you mean max_queue_size?");
+	assert_wrong(
+		"project = ();\n", "test.conf:1: unknown key \"project\"; did you mean projects?");
+	assert_wrong("listener = ();\n",
+		"test.conf:1: unknown key \"listener\"; did you mean listeners?");
 	assert_wrong("place = { size = 3 }\n", "test.conf:1: unknown key \"place\"");
 }
 

@@ -337,6 +337,58 @@ static void test_relations_between_keys(void **state)
 	finish(&result);
 }
 
+static void test_what_becomes_of_requests(void **state)
+{
+	struct load_result result = LOAD(no_environment);
+
+	assert_string_equal(result.settings->keep_alive, "");
+	assert_int_equal(result.settings->keep_alive_policy, KEEP_ALIVE_PASS);
+	assert_int_equal(result.settings->runner_options, RUNNER_OPTIONS_PASS);
+	assert_null(result.settings->model_alias[0]);
+	assert_int_equal(result.settings->heartbeat, HEARTBEAT_OFF);
+	assert_int_equal(result.settings->image_pixels_max, 0);
+	finish(&result);
+	result = LOAD(no_environment, "--keep-alive", "1800", "--keep-alive-policy", "cap",
+		"--runner-options", "set", "--model-alias", "gpt-4=llama3,small=qwen2.5vl:7b",
+		"--heartbeat", "body", "--image-pixels-max", "4000000");
+	assert_int_equal(result.action, LOAD_SERVE);
+	assert_string_equal(result.settings->keep_alive, "1800s");
+	assert_int_equal(result.settings->keep_alive_policy, KEEP_ALIVE_CAP);
+	assert_int_equal(result.settings->runner_options, RUNNER_OPTIONS_SET);
+	assert_string_equal(result.settings->model_alias[1], "small=qwen2.5vl:7b");
+	assert_int_equal(result.settings->heartbeat, HEARTBEAT_BODY);
+	assert_int_equal(result.settings->image_pixels_max, 4000000);
+	finish(&result);
+	assert_message(LOAD(no_environment, "--keep-alive", "soon"), LOAD_FAILURE,
+		"keep_alive: \"soon\" is not a duration such as \"30m\", \"1h30m\", \"0\" or, "
+		"for ever, \"-1\"");
+	assert_message(LOAD(no_environment, "--keep-alive-policy", "override"), LOAD_FAILURE,
+		"keep_alive_policy needs a keep_alive to override or cap with");
+	assert_message(LOAD(no_environment, "--heartbeat", "unset"), LOAD_USAGE,
+		"--heartbeat: \"unset\" is not one of: off, processing, body");
+	assert_message(LOAD(no_environment, "--model-alias", "a=b,c="), LOAD_FAILURE,
+		"model_alias: \"c=\" is not NAME=MODEL");
+	assert_message(LOAD(no_environment, "--model-alias", "=b"), LOAD_FAILURE,
+		"model_alias: \"=b\" is not NAME=MODEL");
+	assert_message(LOAD(no_environment, "--model-alias", "a=b,A:latest=c"), LOAD_FAILURE,
+		"model_alias: \"A:latest=c\" gives a second model to a name: leave one of them "
+		"out");
+}
+
+static void test_rules_for_listeners_need_theirs(void **state)
+{
+	struct load_result result;
+
+	write_config("listeners = ( { listen = \"127.0.0.1:8001\"; project = \"p\"; } );\n");
+	assert_message(LOAD(no_environment, "-c", path), LOAD_FAILURE,
+		"listeners: \"127.0.0.1:8001\" is none of listen: add it there, or write it as it "
+		"stands there");
+	result = LOAD(no_environment, "-c", path, "--listen", "127.0.0.1:8001");
+	assert_int_equal(result.action, LOAD_SERVE);
+	finish(&result);
+	unlink(path);
+}
+
 static void test_tls_is_given_whole_or_not_at_all(void **state)
 {
 	struct load_result result;
@@ -368,6 +420,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tls_is_given_whole_or_not_at_all),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_what_becomes_of_requests),
+		cmocka_unit_test(test_rules_for_listeners_need_theirs),
 		cmocka_unit_test(test_no_arguments_at_all),
 		cmocka_unit_test(test_file_beats_default_environment_beats_file_flag_beats_all),
 		cmocka_unit_test(test_the_config_file_is_named_in_four_ways),

@@ -1,4 +1,7 @@
-/* What one decision of the scheduler costs with a ring of 1,000 jobs, in µs. */
+/*
+ * What one decision of the scheduler costs with a ring of 1,000 jobs, in µs of the processor, the
+ * caches warm. PRODUCT's issue of the scheduler wants at most 20 with turns.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -10,33 +13,59 @@
 #include "core/ring.h"
 #include "core/scheduler.h"
 
-enum { PLACES = 1000, DECISIONS = 20000, NOW_US = 1000000, KEYS = 8, PROJECTS = 16 };
+enum {
+	PLACES = 1000,
+	DECISIONS = 500,
+	ROUNDS = 40,
+	NOW_US = 1000000,
+	KEYS = 20,
+	PROJECTS = 16,
+	FIRST_INTERACTIVE = 20, /* of the first key, see apply_rules() */
+};
 
 static struct job jobs[PLACES];
 
-static double seconds_since(const struct timespec *begin)
+static double cpu_us(void)
 {
-	struct timespec now;
+	struct timespec used;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - begin->tv_sec) + (double)(now.tv_nsec - begin->tv_nsec) / 1e9;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (double)used.tv_sec * 1e6 + (double)used.tv_nsec / 1e3;
 }
 
+/* The best of some rounds: what others do on the machine is not its cost. */
 static void measure(const char *what, struct scheduler *scheduler,
 	const struct scheduler_view *view, const struct job *expected)
 {
-	struct timespec begin;
+	double best_us = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	for (int i = 0; i < DECISIONS; i++) {
-		if (scheduler_next(scheduler, view).job != expected)
-			abort();
+	for (int round = 0; round < ROUNDS; round++) {
+		double begin_us = cpu_us();
+		double took_us;
+
+		for (int i = 0; i < DECISIONS; i++) {
+			if (scheduler_next(scheduler, view).job != expected)
+				abort();
+		}
+		took_us = (cpu_us() - begin_us) / DECISIONS;
+		if (round == 0 || took_us < best_us)
+			best_us = took_us;
 	}
-	printf("%-44s %8.3f us\n", what, seconds_since(&begin) * 1e6 / DECISIONS);
+	printf("%-44s %8.3f us\n", what, best_us);
 }
 
-/* Eight keys, sixteen projects; the first key is loaded, the others wait for their turn. */
-static void measure_turns(struct ring *ring, struct tally *tally)
+static void apply_rules(struct policy *policy, int i, bool has_rules)
+{
+	if (!has_rules)
+		return;
+	policy->job_class = (enum job_class)(CLASS_BATCH + i % CLASS_INTERACTIVE);
+	policy->weight = 1 + i % 2;
+	policy->project_max_concurrent = PLACES;
+	policy->model_max_concurrent = PLACES;
+}
+
+/* Twenty keys, sixteen projects; the first key is loaded, the others wait for their turn. */
+static void measure_turns(struct ring *ring, struct tally *tally, bool has_rules)
 {
 	struct settings settings = {.max_concurrent = PLACES, .scheduler = SCHEDULER_TURNS};
 	struct scheduler *scheduler = scheduler_create();
@@ -57,6 +86,7 @@ static void measure_turns(struct ring *ring, struct tally *tally)
 		jobs[i].record.model = mem_printf("model-%d", i % KEYS);
 		jobs[i].record.project = mem_printf("project-%d", i % PROJECTS);
 		jobs[i].record.body_complete_us = NOW_US - PLACES + i;
+		apply_rules(&jobs[i].policy, i, has_rules);
 		scheduler_enter(scheduler, &settings, &jobs[i], NULL, NOW_US);
 		if (!ring_put(ring, &jobs[i]))
 			abort();
@@ -67,9 +97,13 @@ static void measure_turns(struct ring *ring, struct tally *tally)
 			abort();
 		scheduler_looked(scheduler, RUNNER_GENERATES, NOW_US);
 	}
-	measure("turns: 1,000 of 8 keys wait, one goes", scheduler, &view, &jobs[0]);
+	measure(has_rules ? "turns: 20 keys, classes and caps, one goes"
+			  : "turns: 1,000 of 20 keys wait, one goes",
+		scheduler, &view, &jobs[has_rules ? FIRST_INTERACTIVE : 0]);
 	settings.max_concurrent = 0;
-	measure("turns: 1,000 of 8 keys wait, none may go", scheduler, &view, NULL);
+	measure(has_rules ? "turns: 20 keys, classes and caps, none may go"
+			  : "turns: 1,000 of 20 keys wait, none may go",
+		scheduler, &view, NULL);
 	for (int i = 0; i < PLACES; i++) {
 		ring_remove(ring, &jobs[i]);
 		jobs[i].record.outcome = OUTCOME_CANCELLED;
@@ -110,7 +144,8 @@ int main(void)
 		job_finish(&jobs[i]);
 	}
 	scheduler_destroy(scheduler);
-	measure_turns(ring, &tally);
+	measure_turns(ring, &tally, false);
+	measure_turns(ring, &tally, true);
 	ring_destroy(ring);
 	return EXIT_SUCCESS;
 }

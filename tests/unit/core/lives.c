@@ -285,6 +285,18 @@ static struct job *later_than(const struct world *world, struct job *job)
 	return job;
 }
 
+/* By a scheduler without rules. */
+static struct carried *misled(const struct world *world, struct carried *carried)
+{
+	struct carried *other = NULL;
+
+	if (world->fault == FAULT_CAP_IGNORED)
+		other = world_capped(world);
+	else if (world->fault == FAULT_CLASS_IGNORED)
+		other = world_outclassed(world, carried);
+	return other ? other : carried;
+}
+
 /* The turn's tail, as proxy.c does it. */
 static void schedule(struct world *world)
 {
@@ -324,7 +336,7 @@ static void schedule(struct world *world)
 		}
 		if (world->fault == FAULT_OVERTAKEN)
 			answer.job = later_than(world, answer.job);
-		dispatch(world, carried_of(answer.job));
+		dispatch(world, misled(world, carried_of(answer.job)));
 	}
 }
 
@@ -372,6 +384,7 @@ void world_step(struct world *world, const struct event *event)
 
 	world->now_us += event->after_us;
 	world->refuse_at_once = (event->how >> 27) == 0;
+	world_note_interactive(world);
 	if (!are_timers_late)
 		fire_timers(world);
 	world_act(world, event);

@@ -80,7 +80,11 @@ struct event {
 	X(UNLOAD_FORGOTTEN, "an unload is asked for while one is under way", "2:") \
 	X(CUT_TOO_EARLY, "a turn is cut at once", "4:")                            \
 	X(RUNNER_IDLE, "a loaded runner is not served", "6:")                      \
-	X(OVERDUE_IGNORED, "a turn goes on although another is overdue", "9:")
+	X(OVERDUE_IGNORED, "a turn goes on although another is overdue", "9:")     \
+	X(CLASS_IGNORED, "a lower class goes first", "class:")                     \
+	X(CAP_IGNORED, "more of a project dispatched than may run", "caps:")       \
+	X(PLACES_IGNORED, "more of a project wait than may", "places:")            \
+	X(CAUSE_FORGOTTEN, "a load that nobody caused", "loads:")
 
 enum fault {
 	FAULT_NONE,
@@ -104,6 +108,7 @@ struct carried {
 	int observed;
 	unsigned model;
 	unsigned project;
+	uint32_t priority; /* what its class is drawn from */
 };
 
 /* The longest batch by core's guess of a speed that nobody tells. */
@@ -116,6 +121,20 @@ struct left {
 };
 
 enum { BOX_MOST = 8, KEYS_MOST = 64, PROJECTS = 3 };
+
+/* What is said of projects and models (PRODUCT 5); zeroed: nothing. */
+struct lives_rules {
+	struct policy projects[PROJECTS]; /* weight 0: no rule */
+	bool has_priorities;		  /* each job tells its class */
+	int64_t model_running_most[MODELS];
+	int64_t model_waiting_most[MODELS];
+};
+
+/* How many wait and run, by lives.c's own count. */
+struct crowd {
+	uint64_t waiting;
+	uint64_t running;
+};
 
 /* What Ollama holds, and what the conductor asked of it (scheduler = turns). */
 struct box {
@@ -136,6 +155,8 @@ struct seen_turn {
 	int64_t began_us;
 	int64_t told_us; /* when core says that it began */
 	uint64_t served;
+	bool is_cut;
+	bool is_outranked; /* IS_CUT: it may have been for an interactive job */
 };
 
 /* What happened in all worlds together. */
@@ -154,6 +175,10 @@ struct seen {
 	uint64_t left;
 	uint64_t limits_moved;
 	uint64_t overdue;
+	uint64_t outranked; /* cuts before the usual floor */
+	uint64_t capped;    /* sendings while one that came earlier was kept back */
+	uint64_t promoted;  /* sendings of one whose class has aged */
+	uint64_t crowded;   /* refused: too many of the project or model wait */
 	uint64_t retry_after_least;
 	uint64_t retry_after_most;
 };
@@ -189,6 +214,9 @@ struct world {
 	struct left left[LIVES_AT_ONCE]; /* a ring: the oldest is written over */
 	size_t left_count;		 /* ever */
 	struct seen_turn turns[KEYS_MOST];
+	struct lives_rules rules;
+	uint64_t interactive_keys; /* bits of ids: an interactive job waited when the step began */
+	uint64_t loads_done;
 
 	struct seen *seen;
 	enum fault fault;
@@ -209,6 +237,26 @@ uint64_t world_left(const struct world *world, const struct runner *runner);
 /* When the job's present state must have ended; 0: never. */
 int64_t carried_limit_us(const struct world *world, const struct carried *carried);
 
+/* lives_rules.c */
+void rules_make(struct lives_rules *rules, uint64_t seed);
+/* The policy of a job that has its project, its model and, in `how`, its class. */
+struct policy rules_policy(const struct lives_rules *rules, const struct carried *carried,
+	const struct settings *settings, uint32_t how);
+struct crowd world_project_crowd(const struct world *world, unsigned project);
+struct crowd world_model_crowd(const struct world *world, unsigned model);
+/* It waits and may not go. */
+bool world_is_capped(const struct world *world, const struct carried *carried);
+/* Its class with what its age adds. */
+enum job_class world_class(const struct world *world, const struct carried *carried);
+bool world_may_go(const struct world *world, const struct carried *carried);
+/* Before a job goes out. */
+void check_rules_dispatch(struct world *world, const struct carried *carried);
+/* Before a job takes its place; `refusal` is what core says of its project's and model's places. */
+void check_places(struct world *world, const struct carried *carried, enum outcome refusal);
+/* For the faults: one that must not go yet; NULL: there is none. */
+struct carried *world_capped(const struct world *world);
+struct carried *world_outclassed(const struct world *world, const struct carried *by);
+
 /* lives_turns.c */
 bool world_has_turns(const struct world *world);
 /* The scheduler's verdict but DISPATCH. */
@@ -228,6 +276,8 @@ void world_note_used(struct world *world, struct runner *runner);
 struct carried *world_misled(const struct world *world);
 void check_turns(struct world *world);
 void check_turn_dispatch(struct world *world, const struct carried *carried);
+/* Before anything happens in a step. */
+void world_note_interactive(struct world *world);
 void world_note_sent(struct world *world, const struct carried *carried);
 
 /* lives_check.c; each notes in world->broken what does not hold. */

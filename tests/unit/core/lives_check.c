@@ -1,6 +1,7 @@
 #include "core/residency.h"
 #include "core/ring.h"
 #include "core/scheduler.h"
+#include "core/share.h"
 #include "lives_parts.h"
 
 enum {
@@ -127,7 +128,9 @@ static void check_ring(struct world *world)
 		world_demand(world, i == 0 || carried->place > place_before,
 			"order: the ring is not in order of arrival");
 		place_before = carried->place;
-		world_demand(world, !must_be_busy || carried->expected != JOB_QUEUED,
+		world_demand(world,
+			!must_be_busy || carried->expected != JOB_QUEUED ||
+				world_is_capped(world, carried),
 			"idle: a slot is empty while work waits");
 	}
 }
@@ -185,8 +188,21 @@ static void check_service(struct world *world)
 			"service: the mean is outside of what was measured");
 }
 
+/* Each load has a project that caused it. */
+static void check_loads(struct world *world)
+{
+	const struct list *node;
+	uint64_t loads = 0;
+
+	LIST_EACH(&scheduler_shares(world->scheduler)->all, node)
+	loads += CONTAINER_OF(node, struct share, link)->loads;
+	world_demand(
+		world, loads == world->loads_done, "loads: not the sum of what projects caused");
+}
+
 void check_all(struct world *world)
 {
+	check_loads(world);
 	check_lives(world);
 	check_tally(world);
 	check_ring(world);
@@ -213,6 +229,7 @@ void check_dispatch(struct world *world, const struct carried *carried)
 			world->tally.in_progress <
 				(uint64_t)scheduler_slots(world->scheduler, &world->settings),
 		"slots: more are sent than Ollama serves");
+	check_rules_dispatch(world, carried);
 	if (world_has_turns(world)) {
 		check_turn_dispatch(world, carried);
 		return;
@@ -222,7 +239,9 @@ void check_dispatch(struct world *world, const struct carried *carried)
 
 		world_demand(world,
 			other->place >= carried->place ||
-				(other->job.deadline_us && other->job.deadline_us <= world->now_us),
+				(other->job.deadline_us &&
+					other->job.deadline_us <= world->now_us) ||
+				world_is_capped(world, other),
 			"order: an older one waits");
 	}
 }

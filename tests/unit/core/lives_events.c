@@ -48,6 +48,7 @@ static void arrive(struct world *world, const struct event *event)
 		.model = event->which % MODELS,
 		.project = event->which / MODELS % PROJECTS,
 	};
+	carried->priority = event->how >> 8;
 	carried->announced = event->how % 2 ? event->how % (3 * PIECE_BYTES_MOST) : 0;
 	job_init(&carried->job, &world->tally);
 	carried->job.record.arrived_us = world->now_us;
@@ -60,10 +61,33 @@ static void arrive(struct world *world, const struct event *event)
 		carried_fail(world, carried, refusal);
 }
 
+static void set_identity(struct carried *carried)
+{
+	static const char *const projects[PROJECTS] = {"Docling_Machine", "agent", "someone"};
+	struct record *record = &carried->job.record;
+
+	record->project = mem_strdup(projects[carried->project]);
+	record->model = mem_strdup(model_names[carried->model][carried->body_bytes % 2]);
+}
+
+/* Among those of its project and its model. */
+static enum outcome ask_for_place(struct world *world, const struct carried *carried)
+{
+	const struct job *job = &carried->job;
+	const struct job_group *of_project, *of_model;
+	enum outcome refusal;
+
+	scheduler_groups(world->scheduler, job, &of_project, &of_model);
+	refusal = admission_at_groups(&world->admission, &job->policy, of_project, of_model);
+	if (world->fault == FAULT_PLACES_IGNORED)
+		refusal = OUTCOME_NONE;
+	check_places(world, carried, refusal);
+	return refusal;
+}
+
 /* Some name no model, some want options of their own. */
 static void enter_scheduler(struct world *world, struct carried *carried)
 {
-	static const char *const projects[PROJECTS] = {"Docling_Machine", "agent", "someone"};
 	struct peek_result seen = {0};
 	struct job *job = &carried->job;
 
@@ -73,7 +97,6 @@ static void enter_scheduler(struct world *world, struct carried *carried)
 	}
 	seen.has_option[PEEK_NUM_CTX] = carried->body_bytes % 8 == 1;
 	seen.option[PEEK_NUM_CTX] = 8192;
-	job->record.project = mem_strdup(projects[carried->project]);
 	scheduler_enter(world->scheduler, &world->settings, job, &seen, world->now_us);
 }
 
@@ -83,9 +106,12 @@ static void enter_queue(struct world *world, struct carried *carried)
 	enum outcome refusal = admission_at_queue(&world->admission);
 	int64_t timeout_ms = world->settings.default_timeout_ms;
 
+	set_identity(carried);
+	job->policy = rules_policy(&world->rules, carried, &world->settings, carried->priority);
+	if (refusal == OUTCOME_NONE)
+		refusal = ask_for_place(world, carried);
 	job->record.body_complete_us = world->now_us;
 	job->record.request_bytes = (int64_t)carried->body_bytes;
-	job->record.model = mem_strdup(model_names[carried->model][carried->body_bytes % 2]);
 	if (refusal != OUTCOME_NONE) {
 		carried_fail(world, carried, refusal);
 		return;

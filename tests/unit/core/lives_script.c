@@ -152,6 +152,7 @@ const char *script_run(
 	struct sigaction old_action;
 	const char *broken;
 
+	rules_make(&world->rules, script->seed);
 	sigaction(SIGABRT, &action, &old_action);
 	if (sigsetjmp(assertion_failed, 1) == 0)
 		run_events(world, script);

@@ -19,6 +19,7 @@ enum {
 
 #define AGES_US INT64_C(1000000000000)
 #define FLOOR_LOADS 4.0
+#define FLOOR_LOADS_OUTRANKED 1.0
 
 bool world_has_turns(const struct world *world)
 {
@@ -41,10 +42,9 @@ static uint64_t waiting(const struct world *world, const struct runner *runner)
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
-		const struct job *job = &world->in_state[JOB_QUEUED][i]->job;
+		const struct carried *carried = world->in_state[JOB_QUEUED][i];
 
-		count += job->runner == runner && (!job->deadline_us || job->load_since_us ||
-							  job->deadline_us > world->now_us);
+		count += carried->job.runner == runner && world_may_go(world, carried);
 	}
 	return count;
 }
@@ -178,22 +178,62 @@ static void follow_turns(struct world *world)
 
 /* The conductor. */
 
+static uint64_t interactive_keys(const struct world *world)
+{
+	uint64_t keys = 0;
+
+	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
+		const struct job *job = &world->in_state[JOB_QUEUED][i]->job;
+
+		if (job->runner && job->policy.job_class == CLASS_INTERACTIVE)
+			keys |= UINT64_C(1) << job->runner->id % KEYS_MOST;
+	}
+	return keys;
+}
+
+void world_note_interactive(struct world *world)
+{
+	world->interactive_keys = interactive_keys(world);
+}
+
+/* Which turns were cut since, and was one of another key's jobs an interactive one? */
+static void note_cuts(struct world *world)
+{
+	uint64_t keys = world->interactive_keys | interactive_keys(world);
+	struct list *node;
+
+	LIST_EACH(&scheduler_runners(world->scheduler)->all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+		struct seen_turn *turn = turn_of(world, runner);
+
+		if (runner->is_cut && !turn->is_cut)
+			turn->is_outranked = (keys & ~(UINT64_C(1) << runner->id % KEYS_MOST)) != 0;
+		turn->is_cut = runner->is_cut;
+	}
+}
+
 /* A turn that ends with work left. */
 static void check_cut(struct world *world, const struct runner *victim, const struct runner *target)
 {
 	const struct seen_turn *turn = turn_of(world, victim);
-	double floor_us = FLOOR_LOADS * runner_load_us(scheduler_runners(world->scheduler), target);
+	double load_us = runner_load_us(scheduler_runners(world->scheduler), target);
+	double turn_us;
 
 	/* Which key of a model others loaded can only be guessed. */
 	if (waiting(world, victim) == 0 || !victim->is_resident)
 		return;
 	follow_turns(world);
+	note_cuts(world);
+	turn_us = (double)(world->now_us - turn->began_us) + SLACK_US;
 	world->seen->cuts++;
+	world->seen->outranked += turn->is_outranked && turn_us < FLOOR_LOADS * load_us;
 	/* The limit may have grown since the cut. */
 	world_demand(world,
 		turn->served >= (uint64_t)lane_report(victim->lane, &world->settings).least,
 		"3: a turn with work left is cut before a batch was served");
-	world_demand(world, (double)(world->now_us - turn->began_us) + SLACK_US >= floor_us,
+	world_demand(world,
+		turn_us >= (turn->is_outranked ? FLOOR_LOADS_OUTRANKED : FLOOR_LOADS) * load_us,
 		"4: a turn is cut before its floor");
 }
 
@@ -269,6 +309,13 @@ void world_carry_out(struct world *world, const struct scheduler_answer *answer)
 	case SCHEDULER_LOAD:
 		begin_load(world, answer->runner);
 		break;
+	case SCHEDULER_FREE:
+		world_demand(world, world->box.loading && answer->runner != world->box.loading,
+			"2: what holds no load up is unloaded");
+		world_demand(world, in_flight(world, answer->runner) == 0,
+			"1: unloaded with requests in flight");
+		box_remove(&world->box, answer->runner);
+		break;
 	}
 }
 
@@ -316,6 +363,7 @@ static void load_succeeds(struct world *world)
 	box_add(box, runner);
 	world_tell_residency(world);
 	end_load(world, runner);
+	world->loads_done += world->fault != FAULT_CAUSE_FORGOTTEN;
 	scheduler_loaded(world->scheduler, took_us > 0 ? took_us : 1, world->now_us, world->now_us);
 }
 
@@ -405,17 +453,37 @@ static const struct runner *overdue_one(const struct world *world)
 	const struct runner *overdue = NULL;
 
 	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED] && most_us > 0; i++) {
-		const struct job *job = &world->in_state[JOB_QUEUED][i]->job;
+		const struct carried *carried = world->in_state[JOB_QUEUED][i];
+		const struct job *job = &carried->job;
 
 		if (!job->runner || job->runner->kind != RUNNER_GENERATES ||
 			job->runner->is_resident || job->runner->jobs.running > 0 ||
-			(job->deadline_us && job->deadline_us <= world->now_us) ||
-			job->record.body_complete_us > oldest_us)
+			!world_may_go(world, carried) || job->record.body_complete_us > oldest_us)
 			continue;
 		oldest_us = job->record.body_complete_us;
 		overdue = job->runner;
 	}
 	return overdue;
+}
+
+/* With classes another one than the oldest may be the next. */
+static double longest_load_us(const struct world *world, const struct runner *overdue)
+{
+	const struct runners *runners = scheduler_runners(world->scheduler);
+	double longest_us = runner_load_us(runners, overdue);
+
+	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
+		const struct carried *carried = world->in_state[JOB_QUEUED][i];
+		double load_us;
+
+		if (!carried->job.runner || carried->job.runner == overdue ||
+			world->rules.projects[0].weight <= 0)
+			continue;
+		load_us = runner_load_us(runners, carried->job.runner);
+		if (load_us > longest_us)
+			longest_us = load_us;
+	}
+	return longest_us;
 }
 
 /* One fits: a turn beyond its floor is not prolonged while another key is overdue. */
@@ -428,8 +496,7 @@ static void check_overdue(struct world *world, const struct runner *runner)
 	if (!overdue || world->box.capacity > 1 || world->box.count > 1 || !world->box.is_told)
 		return;
 	world->seen->overdue++;
-	floor_us = FLOOR_LOADS * runner->grow *
-		   runner_load_us(scheduler_runners(world->scheduler), overdue);
+	floor_us = FLOOR_LOADS * runner->grow * longest_load_us(world, overdue);
 	world_demand(world,
 		turn->served < (uint64_t)lane_limit(runner->lane, &world->settings) ||
 			(double)(world->now_us - turn->began_us) <= floor_us,
@@ -460,8 +527,9 @@ void check_turn_dispatch(struct world *world, const struct carried *carried)
 		world_demand(world,
 			other->place >= carried->place || other->job.runner != runner ||
 				other->project != carried->project ||
+				other->job.policy.job_class != carried->job.policy.job_class ||
 				(other->job.deadline_us && other->job.deadline_us <= world->now_us),
-			"5: an older one of its key and project waits");
+			"5: an older one of its key, project and class waits");
 	}
 }
 
@@ -545,6 +613,7 @@ void check_turns(struct world *world)
 	struct scheduler_report report;
 
 	follow_turns(world);
+	note_cuts(world);
 	if (world->fault == FAULT_CUT_TOO_EARLY)
 		age_turns(world);
 	if (world->paused || !world->upstream_usable || is_blind(world) ||

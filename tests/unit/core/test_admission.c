@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "config/settings.h"
+#include "core/job.h"
 
 static struct settings settings;
 static struct tally tally;
@@ -143,6 +144,51 @@ static void test_jobs_that_start_in_this_turn_take_no_place_from_others(void **s
 	assert_int_equal(admission_at_queue(&admission), OUTCOME_QUEUE_FULL);
 }
 
+static enum outcome ask_groups(uint64_t waiting, uint64_t running, int64_t waiting_most,
+	int64_t running_most, bool is_project)
+{
+	struct job_group group = {.waiting = waiting, .running = running};
+	struct job_group empty = {0};
+	struct policy policy = {0};
+
+	*(is_project ? &policy.project_max_queue_size : &policy.model_max_queue_size) =
+		waiting_most;
+	*(is_project ? &policy.project_max_concurrent : &policy.model_max_concurrent) =
+		running_most;
+	return admission_at_groups(
+		&admission, &policy, is_project ? &group : &empty, is_project ? &empty : &group);
+}
+
+/* PRODUCT 2: a project's max_queue_size reached; a model's too. */
+static void test_a_project_and_a_model_have_places_of_their_own(void **state)
+{
+	for (int is_project = 0; is_project < 2; is_project++) {
+		assert_int_equal(ask_groups(1, 0, 2, 0, is_project), OUTCOME_NONE);
+		assert_int_equal(ask_groups(2, 0, 2, 0, is_project), OUTCOME_QUEUE_FULL);
+		assert_int_equal(ask_groups(1000, 0, 0, 0, is_project), OUTCOME_NONE);
+	}
+}
+
+static void test_who_has_no_jobs_yet_has_places(void **state)
+{
+	struct policy policy = {.project_max_queue_size = 1, .model_max_queue_size = 1};
+
+	assert_int_equal(admission_at_groups(&admission, &policy, NULL, NULL), OUTCOME_NONE);
+}
+
+/* Those that start in this turn's tail do not wait, as far as their cap lets them. */
+static void test_jobs_that_start_in_this_turn_take_no_place_of_their_project(void **state)
+{
+	admission.startable = 3;
+	assert_int_equal(ask_groups(4, 0, 2, 0, true), OUTCOME_NONE);
+	assert_int_equal(ask_groups(5, 0, 2, 0, true), OUTCOME_QUEUE_FULL);
+	assert_int_equal(ask_groups(2, 1, 2, 2, true), OUTCOME_NONE);
+	assert_int_equal(ask_groups(3, 1, 2, 2, true), OUTCOME_QUEUE_FULL);
+	assert_int_equal(ask_groups(2, 2, 2, 2, true), OUTCOME_QUEUE_FULL);
+	assert_int_equal(ask_groups(2, 3, 2, 2, true), OUTCOME_QUEUE_FULL);
+	assert_int_equal(ask_groups(4, 0, 2, 9, true), OUTCOME_NONE);
+}
+
 static int retry_after(uint64_t queued, uint64_t in_progress, int64_t service_us)
 {
 	tally.queued = queued;
@@ -218,6 +264,9 @@ int main(void)
 		ADMISSION_TEST(test_draining_refuses_whoever_comes_but_not_whoever_is_reading),
 		ADMISSION_TEST(test_jobs_that_start_in_this_turn_take_no_place_from_others),
 		ADMISSION_TEST(test_queue_is_full_when_max_queue_size_wait),
+		ADMISSION_TEST(test_a_project_and_a_model_have_places_of_their_own),
+		ADMISSION_TEST(test_who_has_no_jobs_yet_has_places),
+		ADMISSION_TEST(test_jobs_that_start_in_this_turn_take_no_place_of_their_project),
 		ADMISSION_TEST(test_retry_after_is_half_the_time_the_queue_takes),
 		ADMISSION_TEST(test_retry_after_without_a_measured_time_takes_a_second_a_job),
 		ADMISSION_TEST(test_retry_after_is_1_to_60),

@@ -17,8 +17,8 @@ static const char IP[] = "192.0.2.7";
 
 static void assert_project(const char *header, size_t length, const char *expected)
 {
-	struct identity_word word = {header, length};
-	char *project = identity_project(&word, 1, IP);
+	struct identity_word words[IDENTITY_SOURCES] = {{header, length}};
+	char *project = identity_project(words, IP);
 
 	assert_string_equal(project, expected);
 	free(project);
@@ -79,28 +79,56 @@ static void test_long_project_is_cut(void **state)
 	assert_project(longer, sizeof(longer), longest);
 }
 
-static void assert_first(const struct identity_word *words, size_t count, const char *expected)
+static void assert_first(const struct identity_word *words, const char *expected)
 {
-	char *project = identity_project(words, count, IP);
+	char *project = identity_project(words, IP);
 
 	assert_string_equal(project, expected);
 	free(project);
 }
 
-/* X-Project-Name, X-User-ID, X-Client-ID, the key's project: the first that says something. */
+/* PRODUCT 5's order: each alone decides when all before it say nothing. */
 static void test_project_is_the_first_word_that_says_something(void **state)
 {
-	struct identity_word words[] = {{"name", 4}, {"user", 4}, {"client", 6}, {"key", 3}};
+	static const char *const names[IDENTITY_SOURCES] = {"X-Project-Name", "X-User-ID",
+		"X-Client-ID", "key", "X-OpenWebUI-User-Name", "X-OpenWebUI-User-Email",
+		"X-OpenWebUI-User-Id", "prefix", "listener", "agent"};
+	struct identity_word words[IDENTITY_SOURCES];
 
-	assert_first(words, 4, "name");
-	words[0].length = 0;
-	assert_first(words, 4, "user");
-	words[1] = (struct identity_word){" \x01 ", 3};
-	assert_first(words, 4, "client");
-	words[2].text = NULL;
-	assert_first(words, 4, "key");
-	assert_first(words, 3, IP);
-	assert_first(words, 0, IP);
+	for (size_t i = 0; i < IDENTITY_SOURCES; i++)
+		words[i] = (struct identity_word){names[i], strlen(names[i])};
+	for (size_t i = 0; i < IDENTITY_SOURCES; i++) {
+		assert_first(words, names[i]);
+		if (i % 3 == 0)
+			words[i].text = NULL;
+		else if (i % 3 == 1)
+			words[i].length = 0;
+		else
+			words[i] = (struct identity_word){" \x01 ", 3};
+	}
+	assert_first(words, IP);
+}
+
+static void assert_of(enum identity_source source, const char *word, const char *expected)
+{
+	struct identity_word words[IDENTITY_SOURCES] = {0};
+
+	words[source] = (struct identity_word){word, strlen(word)};
+	assert_first(words, expected);
+}
+
+/* Open WebUI quotes what is no ASCII; the others say what they mean. */
+static void test_open_webuis_names_are_decoded(void **state)
+{
+	assert_of(IDENTITY_WEBUI_NAME, "J%C3%BCrgen M%c3%bcller", "Jürgen Müller");
+	assert_of(IDENTITY_WEBUI_EMAIL, "a%40example.org", "a@example.org");
+	assert_of(IDENTITY_WEBUI_NAME, "100%", "100%");
+	assert_of(IDENTITY_WEBUI_NAME, "%4", "%4");
+	assert_of(IDENTITY_WEBUI_NAME, "%zz%41", "%zzA");
+	assert_of(IDENTITY_WEBUI_NAME, "a%0d%0Ab%00", "ab");
+	assert_of(IDENTITY_WEBUI_ID, "%20%01", IP);
+	assert_of(IDENTITY_PROJECT_NAME, "100%25", "100%25");
+	assert_of(IDENTITY_PREFIX, "a%41", "a%41");
 }
 
 static void assert_kept(const char *header)
@@ -197,6 +225,7 @@ int main(void)
 		cmocka_unit_test(test_project_is_trimmed_to_what_can_be_printed),
 		cmocka_unit_test(test_long_project_is_cut),
 		cmocka_unit_test(test_project_is_the_first_word_that_says_something),
+		cmocka_unit_test(test_open_webuis_names_are_decoded),
 		cmocka_unit_test(test_sane_request_id_is_kept),
 		cmocka_unit_test(test_request_id_needs_no_nul),
 		cmocka_unit_test(test_request_id_that_is_not_sane_is_replaced),

@@ -106,6 +106,8 @@ static void assert_all_was_seen(const struct seen *seen)
 	assert_true(seen->loads > 0 && seen->unloads > 0 && seen->trials > 0);
 	assert_true(seen->left > 0 && seen->limits_moved > 0);
 	assert_true(seen->cuts > 0 && seen->holds > 0 && seen->overdue > 0);
+	assert_true(seen->outranked > 0 && seen->capped > 0);
+	assert_true(seen->promoted > 0 && seen->crowded > 0);
 	assert_true(seen->retry_after_least > 0);
 	assert_true(seen->retry_after_most > 0);
 }
@@ -133,6 +135,10 @@ static void test_every_promise_holds_in_seeded_lives(void **state)
 		      " unloads, %" PRIu64 " cuts, %" PRIu64 " steps held, %" PRIu64
 		      " sendings while another was overdue\n",
 		seen.loads, seen.trials, seen.unloads, seen.cuts, seen.holds, seen.overdue);
+	print_message("rules: %" PRIu64 " cuts by an interactive job, %" PRIu64
+		      " sendings past a capped job, %" PRIu64 " of aged ones, %" PRIu64
+		      " refused for their project's or model's places\n",
+		seen.outranked, seen.capped, seen.promoted, seen.crowded);
 	for (int i = 1; i < OUTCOME_COUNT; i++) {
 		if (seen.outcomes[i])
 			print_message("%10" PRIu64 " %s\n", seen.outcomes[i],

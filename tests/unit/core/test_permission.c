@@ -14,6 +14,7 @@
 struct lists {
 	struct settings settings;
 	struct api_key key;
+	struct listener_rule listener;
 };
 
 static void fill(struct lists *lists, const char *paths, const char *models, const char *key_paths,
@@ -33,35 +34,61 @@ static void clear(struct lists *lists)
 	value_free_list(lists->key.allow_models);
 }
 
+static struct permission asked(const struct lists *lists, bool with_key)
+{
+	return (struct permission){
+		.settings = &lists->settings,
+		.key = with_key ? &lists->key : NULL,
+		.listener = with_key ? &lists->listener : NULL,
+	};
+}
+
+static bool limits_models(const struct lists *lists, bool with_key)
+{
+	struct permission permission = asked(lists, with_key);
+
+	return permission_limits_models(&permission);
+}
+
+static bool model_may(const struct lists *lists, bool with_key, const char *model)
+{
+	struct permission permission = asked(lists, with_key);
+
+	return permission_model(&permission, model);
+}
+
 static bool path_may(const struct lists *lists, const char *method, const char *path)
 {
+	struct permission permission = asked(lists, true);
 	struct route route = route_find(method, path);
 
-	return permission_path(&lists->settings, &lists->key, method, path, &route);
+	return permission_path(&permission, method, path, &route);
 }
 
 static enum permission_pass pass_may(
 	const struct lists *lists, const char *method, const char *path)
 {
+	struct permission permission = asked(lists, true);
 	struct route route = route_find(method, path);
 
-	return permission_of_pass(&lists->settings, &lists->key, method, path, &route);
+	return permission_of_pass(&permission, method, path, &route);
 }
 
 static void test_without_lists_all_is_permitted(void **state)
 {
 	struct lists lists = {0};
+	struct permission bare = asked(&lists, false);
 	struct route route = route_find("POST", "/api/delete");
 
 	assert_true(path_may(&lists, "DELETE", "/api/delete"));
-	assert_true(permission_path(&lists.settings, NULL, "GET", "/a/../b", &route));
-	assert_false(permission_limits_models(&lists.settings, NULL));
-	assert_true(permission_model(&lists.settings, NULL, NULL));
+	assert_true(permission_path(&bare, "GET", "/a/../b", &route));
+	assert_false(limits_models(&lists, false));
+	assert_true(model_may(&lists, false, NULL));
 	assert_int_equal(pass_may(&lists, "POST", "/api/copy"), PERMISSION_FREE);
 	fill(&lists, "", "", "", "");
 	assert_true(path_may(&lists, "DELETE", "/api/delete"));
-	assert_false(permission_limits_models(&lists.settings, &lists.key));
-	assert_true(permission_model(&lists.settings, &lists.key, NULL));
+	assert_false(limits_models(&lists, true));
+	assert_true(model_may(&lists, true, NULL));
 	clear(&lists);
 }
 
@@ -144,10 +171,10 @@ static void test_settings_and_key_must_both_permit(void **state)
 	assert_true(path_may(&lists, "GET", "/api/tags"));
 	assert_false(path_may(&lists, "POST", "/api/pull"));
 	assert_false(path_may(&lists, "GET", "/v1/models"));
-	assert_true(permission_model(&lists.settings, &lists.key, "b"));
-	assert_false(permission_model(&lists.settings, &lists.key, "a"));
-	assert_false(permission_model(&lists.settings, &lists.key, "c"));
-	assert_true(permission_model(&lists.settings, NULL, "a"));
+	assert_true(model_may(&lists, true, "b"));
+	assert_false(model_may(&lists, true, "a"));
+	assert_false(model_may(&lists, true, "c"));
+	assert_true(model_may(&lists, false, "a"));
 	clear(&lists);
 }
 
@@ -160,11 +187,11 @@ static void test_models_are_compared_by_what_they_mean(void **state)
 
 	fill(&lists, "", "qwen,llama3:8b", "", "");
 	for (size_t i = 0; i < ARRAY_LENGTH(same); i++)
-		assert_true(permission_model(&lists.settings, NULL, same[i]));
+		assert_true(model_may(&lists, false, same[i]));
 	for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
-		assert_false(permission_model(&lists.settings, NULL, others[i]));
-	assert_true(permission_model(&lists.settings, NULL, "llama3:8B"));
-	assert_false(permission_model(&lists.settings, NULL, NULL));
+		assert_false(model_may(&lists, false, others[i]));
+	assert_true(model_may(&lists, false, "llama3:8B"));
+	assert_false(model_may(&lists, false, NULL));
 	clear(&lists);
 }
 
@@ -210,9 +237,39 @@ static void test_passes_where_models_are_limited(void **state)
 	clear(&lists);
 }
 
+static void test_a_listener_has_lists_of_its_own(void **state)
+{
+	struct lists lists = {0};
+
+	fill(&lists, "/api", "a,b,c", "/api/chat,/api/tags", "a,b");
+	lists.listener.allow_paths = value_split("/api/tags,/v1");
+	lists.listener.allow_models = value_split("b,d");
+	assert_true(path_may(&lists, "GET", "/api/tags"));
+	assert_false(path_may(&lists, "POST", "/api/chat"));
+	assert_false(path_may(&lists, "GET", "/v1/models"));
+	assert_false(path_may(&lists, "GET", "/api/tags/.."));
+	assert_true(limits_models(&lists, true));
+	assert_true(model_may(&lists, true, "B:latest"));
+	assert_false(model_may(&lists, true, "a"));
+	assert_false(model_may(&lists, true, "d"));
+	assert_true(model_may(&lists, false, "a"));
+	value_free_list(lists.listener.allow_paths);
+	value_free_list(lists.listener.allow_models);
+	clear(&lists);
+
+	lists = (struct lists){0};
+	lists.listener.allow_models = value_split("m");
+	assert_true(limits_models(&lists, true));
+	assert_int_equal(pass_may(&lists, "POST", "/api/copy"), PERMISSION_DENIED);
+	assert_int_equal(pass_may(&lists, "POST", "/api/show"), PERMISSION_BY_BODY);
+	assert_false(model_may(&lists, true, "n"));
+	value_free_list(lists.listener.allow_models);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_listener_has_lists_of_its_own),
 		cmocka_unit_test(test_without_lists_all_is_permitted),
 		cmocka_unit_test(test_prefixes_end_at_segments),
 		cmocka_unit_test(test_an_alias_is_judged_by_where_it_goes),

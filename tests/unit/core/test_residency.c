@@ -199,6 +199,18 @@ static void test_unloaded_model_is_gone(void **state)
 	assert_int_equal(residency_count(*state), 0);
 }
 
+static void test_the_context_is_that_of_the_loaded_runner(void **state)
+{
+	assert_int_equal(residency_context_length(*state, "tiny"), -1);
+	take(*state, "tiny:latest", "slow:1b", SECOND_US);
+	assert_int_equal(residency_context_length(*state, "TINY"), 4096);
+	assert_int_equal(residency_context_length(*state, "slow:1b"), 8192);
+	assert_int_equal(residency_context_length(*state, "slow"), -1);
+	assert_int_equal(residency_context_length(*state, NULL), -1);
+	residency_note_used(*state, "slow");
+	assert_int_equal(residency_context_length(*state, "slow"), -1);
+}
+
 static void test_any_number_of_models_can_be_loaded(void **state)
 {
 	char name[] = "model00";
@@ -248,6 +260,25 @@ static void test_cold_answers_of_both_generations_are_cold(void **state)
 		assert_int_equal(
 			residency_judge(cold_ms[i] * MS_NS, 100, KNOWN_FALSE), KNOWN_FALSE);
 		assert_int_equal(residency_judge(cold_ms[i] * MS_NS, 100, KNOWN_NOT), KNOWN_FALSE);
+	}
+}
+
+/* /v1 and /api/embeddings: the time to the first byte against the same T. */
+static void test_an_answer_sooner_than_any_load_is_warm(void **state)
+{
+	static const enum known listed[] = {KNOWN_NOT, KNOWN_FALSE, KNOWN_TRUE};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(listed); i++) {
+		/* warm ones of both generations, the slowest under stress */
+		assert_int_equal(residency_judge_silent(834000, 100, listed[i]), KNOWN_TRUE);
+		assert_int_equal(residency_judge_silent(31887560, 100, listed[i]), KNOWN_TRUE);
+		assert_int_equal(residency_judge_silent(42 * MS_NS, 100, listed[i]), KNOWN_TRUE);
+		/* a load, or a long prompt */
+		assert_int_equal(residency_judge_silent(254 * MS_NS, 100, listed[i]), listed[i]);
+		assert_int_equal(
+			residency_judge_silent(100 * MS_NS + 6000, 100, listed[i]), listed[i]);
+		assert_int_equal(
+			residency_judge_silent(100 * MS_NS + 5999, 100, listed[i]), KNOWN_TRUE);
 	}
 }
 
@@ -302,6 +333,50 @@ static void test_jobs_that_shared_a_load_tell_of_it_once(void **state)
 
 #define RESIDENCY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void snapshot(struct residency *residency, const char *one, const char *other)
+{
+	residency_begin(residency);
+	if (one)
+		residency_add(residency, one, 1, 1, 1);
+	if (other)
+		residency_add(residency, other, 1, 1, 1);
+	residency_end(residency, 1000);
+}
+
+static void test_a_doubt_is_settled_by_the_next_snapshot(void **state)
+{
+	struct residency *residency = residency_create();
+
+	snapshot(residency, "a", NULL);
+	snapshot(residency, NULL, NULL);
+	assert_int_equal(residency_epoch(residency), 0); /* it was unloaded */
+	snapshot(residency, "a", NULL);
+	residency_doubt(residency);
+	snapshot(residency, "b", "a");
+	assert_int_equal(residency_epoch(residency), 0);
+	snapshot(residency, "a", NULL);
+	assert_int_equal(residency_epoch(residency), 0);
+	residency_doubt(residency);
+	snapshot(residency, "b", NULL);
+	assert_int_equal(residency_epoch(residency), 1);
+	residency_forget(residency);
+	assert_int_equal(residency_epoch(residency), 2);
+	residency_destroy(residency);
+}
+
+static void test_what_does_not_tell_is_known_until_it_does(void **state)
+{
+	struct residency *residency = residency_create();
+
+	assert_false(residency_is_mute(residency));
+	residency_note_mute(residency);
+	residency_forget(residency);
+	assert_true(residency_is_mute(residency));
+	snapshot(residency, NULL, NULL);
+	assert_false(residency_is_mute(residency));
+	residency_destroy(residency);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,11 +396,15 @@ int main(void)
 		RESIDENCY_TEST(test_any_number_of_models_can_be_loaded),
 		RESIDENCY_TEST(test_warm_answers_of_both_generations_are_warm),
 		RESIDENCY_TEST(test_cold_answers_of_both_generations_are_cold),
+		RESIDENCY_TEST(test_the_context_is_that_of_the_loaded_runner),
+		RESIDENCY_TEST(test_an_answer_sooner_than_any_load_is_warm),
 		RESIDENCY_TEST(test_threshold_grows_with_the_request_body),
 		RESIDENCY_TEST(test_zero_is_warm),
 		RESIDENCY_TEST(test_answer_without_a_duration_is_as_the_model_was_listed),
 		RESIDENCY_TEST(test_jobs_that_shared_a_load_tell_of_it_once),
 		RESIDENCY_TEST(test_destroying_nothing_is_fine),
+		cmocka_unit_test(test_a_doubt_is_settled_by_the_next_snapshot),
+		cmocka_unit_test(test_what_does_not_tell_is_known_until_it_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,37 @@ static void test_order_survives_many_turns_round_the_array(void **state)
 	}
 }
 
+static struct job *next_outside(void)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		if (!jobs[i].in_ring)
+			return &jobs[i];
+	}
+	return NULL;
+}
+
+/* However the ring lies in its array, the stretches are all jobs in order. */
+static void test_stretches_are_the_order_of_arrival(void **state)
+{
+	struct ring *ring = *state;
+
+	for (size_t turn = 0; turn < 3 * ring_places(ring); turn++) {
+		size_t seen = 0;
+
+		while (ring_count(ring) < ring_places(ring))
+			assert_true(ring_put(ring, next_outside()));
+		while (seen < ring_count(ring)) {
+			size_t count;
+			struct job *const *jobs_there = ring_stretch(ring, seen, &count);
+
+			assert_in_range(count, 1, ring_count(ring) - seen);
+			for (size_t i = 0; i < count; i++)
+				assert_ptr_equal(jobs_there[i], ring_at(ring, seen++));
+		}
+		ring_remove(ring, ring_at(ring, 0));
+	}
+}
+
 static void test_destroying_nothing_is_fine(void **state)
 {
 	ring_destroy(NULL);
@@ -197,6 +228,7 @@ int main(void)
 		RING_TEST(test_ring_of_one_place),
 		RING_TEST(test_gap_closes_at_each_position_wherever_the_ring_begins),
 		RING_TEST(test_order_survives_many_turns_round_the_array),
+		RING_TEST(test_stretches_are_the_order_of_arrival),
 		RING_TEST(test_destroying_nothing_is_fine),
 		RING_TEST(test_misuse_is_a_failed_assertion),
 	};

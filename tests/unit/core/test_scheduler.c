@@ -7,9 +7,11 @@
 
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "config/settings.h"
 #include "core/job.h"
 #include "core/ring.h"
+#include "core/share.h"
 
 enum { JOBS = 5 };
 
@@ -183,6 +185,88 @@ static void test_slot_held_for_no_time_is_no_mean(void **state)
 	assert_int_equal(scheduler_service_us(scheduler), 500);
 }
 
+/* Job i comes again, last: of its project one may run, of its model two. */
+static void enter(int i, const char *project, const char *model)
+{
+	ring_remove(ring, &jobs[i]);
+	job_finish(&jobs[i]);
+	job_init(&jobs[i], &tally);
+	jobs[i].record.project = mem_strdup(project);
+	jobs[i].record.model = mem_strdup(model);
+	jobs[i].policy.project_max_concurrent = 1;
+	jobs[i].policy.model_max_concurrent = 2;
+	scheduler_enter(scheduler, &settings, &jobs[i], NULL, NOW_US);
+	assert_true(ring_put(ring, &jobs[i]));
+	job_set_state(&jobs[i], JOB_QUEUED);
+}
+
+static void send(int i)
+{
+	assert_next(&jobs[i]);
+	scheduler_sent(scheduler, &jobs[i]);
+	job_set_state(&jobs[i], JOB_CONNECTING);
+}
+
+static void test_caps_of_projects_and_models_hold_in_order_of_arrival(void **state)
+{
+	char reason[SCHEDULER_REASON_BYTES];
+	struct scheduler_report report;
+
+	settings.max_concurrent = 4;
+	enter(0, "p", "m");
+	enter(1, "p", "m");
+	enter(2, "q", "M:latest");
+	enter(3, "r", "m");
+	enter(4, "s", "other");
+	send(0);
+	send(2); /* the project of the second runs one */
+	send(4); /* the model of the fourth runs two */
+	assert_next(NULL);
+	scheduler_report(scheduler, &view, &report);
+	assert_false(report.has_turns);
+	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[1], reason), 1);
+	assert_string_equal(reason, "its project runs 1 of 1");
+	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[3], reason), 2);
+	assert_string_equal(reason, "its model runs 2 of 2");
+	view.upstream_usable = false;
+	scheduler_explain(scheduler, &view, &jobs[3], reason);
+	assert_string_equal(reason, "Ollama does not answer");
+	view.upstream_usable = true;
+	scheduler_released(scheduler, &jobs[0], NOW_US, NOW_US);
+	job_set_state(&jobs[0], JOB_QUEUED); /* refused */
+	send(0);
+}
+
+static void test_projects_and_models_are_counted_before_a_job_enters(void **state)
+{
+	const struct job_group *of_project, *of_model;
+	struct job newcomer;
+
+	enter(0, "p", "m");
+	job_init(&newcomer, &tally);
+	scheduler_groups(scheduler, &newcomer, &of_project, &of_model);
+	assert_null(of_project);
+	assert_null(of_model);
+	newcomer.record.project = mem_strdup("p");
+	newcomer.record.model = mem_strdup("M");
+	scheduler_groups(scheduler, &newcomer, &of_project, &of_model);
+	assert_int_equal(of_project->waiting, 1);
+	assert_int_equal(of_model->waiting, 1);
+	assert_int_equal(scheduler_shares(scheduler)->count, 1);
+	job_finish(&newcomer);
+}
+
+static void test_the_place_in_order_of_arrival_is_told(void **state)
+{
+	char reason[SCHEDULER_REASON_BYTES];
+	struct scheduler_report report;
+
+	scheduler_report(scheduler, &view, &report);
+	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[0], reason), 1);
+	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[1], reason), 2);
+	assert_string_equal(reason, "waits for a free slot, 1 before this one");
+}
+
 static void test_destroying_nothing_is_fine(void **state)
 {
 	scheduler_destroy(NULL);
@@ -204,6 +288,9 @@ int main(void)
 		SCHEDULER_TEST(test_more_running_than_allowed_sends_nothing),
 		SCHEDULER_TEST(test_mean_service_time_starts_with_the_first_sample_and_follows),
 		SCHEDULER_TEST(test_slot_held_for_no_time_is_no_mean),
+		SCHEDULER_TEST(test_caps_of_projects_and_models_hold_in_order_of_arrival),
+		SCHEDULER_TEST(test_projects_and_models_are_counted_before_a_job_enters),
+		SCHEDULER_TEST(test_the_place_in_order_of_arrival_is_told),
 		SCHEDULER_TEST(test_destroying_nothing_is_fine),
 	};
 

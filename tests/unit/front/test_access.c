@@ -368,6 +368,30 @@ static void test_paths_are_limited_before_the_rate_is_touched(void **state)
 	end(&fixture);
 }
 
+static void test_a_listeners_lists_are_for_its_peers(void **state)
+{
+	static const struct access_peer limited = {.ip = "192.0.2.7", .listen = "192.0.2.1:80"};
+	static const struct access_peer other = {.ip = "192.0.2.7", .listen = "192.0.2.1:81"};
+	struct fixture fixture;
+	struct access_verdict verdict;
+
+	begin(&fixture, "listeners = ( { listen = \"192.0.2.1:80\"; allow_paths = \"read-only\";\n"
+			"allow_models = \"m\"; } );");
+	assert_int_equal(check(&fixture, &limited, "GET", "/api/tags", "").outcome, OUTCOME_NONE);
+	verdict = check(&fixture, &limited, "DELETE", "/@lab/api/delete", "");
+	assert_int_equal(verdict.outcome, OUTCOME_FORBIDDEN);
+	assert_non_null(strstr(verdict.text, "allow_paths"));
+	verdict = check(&fixture, &limited, "GET", "/v1/models/n", "");
+	assert_int_equal(verdict.outcome, OUTCOME_FORBIDDEN);
+	assert_non_null(strstr(verdict.text, "allow_models"));
+	verdict = check(&fixture, &limited, "GET", "/api/v1/queue/stats", "");
+	assert_int_equal(verdict.outcome, OUTCOME_NONE);
+	verdict = check(&fixture, &other, "DELETE", "/api/delete", "");
+	assert_int_equal(verdict.outcome, OUTCOME_NONE);
+	assert_verdict(&fixture, "DELETE", "/api/delete", "", OUTCOME_NONE);
+	end(&fixture);
+}
+
 static void test_calls_that_hide_a_model_are_refused_where_models_are_limited(void **state)
 {
 	struct fixture fixture;
@@ -509,6 +533,7 @@ int main(void)
 		cmocka_unit_test(test_a_rate_bounds_what_goes_to_ollama),
 		cmocka_unit_test(test_new_settings_keep_the_buckets),
 		cmocka_unit_test(test_paths_are_limited_before_the_rate_is_touched),
+		cmocka_unit_test(test_a_listeners_lists_are_for_its_peers),
 		cmocka_unit_test(test_calls_that_hide_a_model_are_refused_where_models_are_limited),
 		cmocka_unit_test(test_each_listener_serves_its_own),
 		cmocka_unit_test(test_foreign_pages_may_not_read_ours),

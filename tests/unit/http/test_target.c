@@ -208,6 +208,57 @@ static void test_absolute_form_loses_its_authority_which_is_the_host(void **stat
 		"/", "/", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
 }
 
+static void assert_name(const char *target, const char *name, const char *forward, const char *path)
+{
+	struct request_head head;
+	char text[512];
+
+	snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", target);
+	head = read_ready(text);
+	assert_string_equal(head.target, target);
+	assert_string_equal(head.forward, forward);
+	assert_string_equal(head.path, path);
+	if (name)
+		assert_string_equal(head.name, name);
+	else
+		assert_null(head.name);
+	request_head_finish(&head);
+}
+
+/* PRODUCT 5: for tools that can set only a URL. */
+static void test_a_name_before_the_path_is_set_aside(void **state)
+{
+	assert_name("/@lab/api/chat", "lab", "/api/chat", "/api/chat");
+	assert_name("/@lab//api//%63hat?a=%zz&/@b", "lab", "//api//%63hat?a=%zz&/@b", "/api/chat");
+	assert_name("/@J%C3%BCrgen%20M/v1/", "J\xc3\xbcrgen M", "/v1/", "/v1/");
+	assert_name("/@a%2Fb%3fc/x", "a/b?c", "/x", "/x");
+	assert_name("/%40lab/x", "lab", "/x", "/x");
+	assert_name("//@lab/x", "lab", "/x", "/x");
+	assert_name("http://other/@lab/x", "lab", "/x", "/x");
+	assert_name("/@a/@b/x", "a", "/@b/x", "/@b/x");
+	assert_name("/@a@b/x", "a@b", "/x", "/x");
+}
+
+static void test_a_bare_name_is_for_the_root(void **state)
+{
+	assert_name("/@lab", "lab", "/", "/");
+	assert_name("/@lab/", "lab", "/", "/");
+	assert_name("/@l?x=/y", "l", "/?x=/y", "/");
+	assert_name("http://other/@l?", "l", "/?", "/");
+}
+
+static void test_what_is_no_name_stays(void **state)
+{
+	assert_name("/@", NULL, "/@", "/@");
+	assert_name("/@/api/chat", NULL, "/@/api/chat", "/@/api/chat");
+	assert_name("/@?lab", NULL, "/@?lab", "/@");
+	assert_name("/api/@lab", NULL, "/api/@lab", "/api/@lab");
+	assert_name("/?/@lab", NULL, "/?/@lab", "/");
+	assert_refused("GET /@a%zz/x HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_ERROR_BAD_REQUEST);
+	assert_refused("GET /@a%00/x HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_ERROR_BAD_REQUEST);
+	assert_refused("GET /@a/%zz HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_ERROR_BAD_REQUEST);
+}
+
 static void test_the_asterisk_is_for_options_only(void **state)
 {
 	assert_forms("OPTIONS * HTTP/1.1", "Host: a\r\n", "*", "*", "a");
@@ -265,6 +316,9 @@ int main(void)
 		cmocka_unit_test(test_query_flags_are_whole_words),
 		cmocka_unit_test(test_the_raw_target_is_what_is_sent_on),
 		cmocka_unit_test(test_absolute_form_loses_its_authority_which_is_the_host),
+		cmocka_unit_test(test_a_name_before_the_path_is_set_aside),
+		cmocka_unit_test(test_a_bare_name_is_for_the_root),
+		cmocka_unit_test(test_what_is_no_name_stays),
 		cmocka_unit_test(test_the_asterisk_is_for_options_only),
 		cmocka_unit_test(test_targets_that_are_refused),
 		cmocka_unit_test(test_there_is_one_host),

@@ -193,6 +193,42 @@ static void test_without_a_limit_all_stays_in_memory(void **state)
 	spool_destroy(spool);
 }
 
+/* What is sent for the body's first `length` bytes: "new" for 5 at the beginning, nothing for
+ * 100,000 at 1,000, "end" behind the last byte. */
+static void assert_spliced(struct spool *spool, size_t length)
+{
+	size_t total = length - 5 + 3 - 100000 + 3;
+	struct evbuffer *out = evbuffer_new();
+	const unsigned char *text;
+
+	assert_int_equal(spool_bytes(spool), total);
+	assert_true(spool_send(spool, out));
+	assert_true(spool_send(spool, out));
+	assert_int_equal(evbuffer_get_length(out), 2 * total);
+	text = evbuffer_pullup(out, -1);
+	for (int i = 0; i < 2; i++, text += total) {
+		assert_memory_equal(text, "new", 3);
+		assert_memory_equal(text + 3, body + 5, 995);
+		assert_memory_equal(text + 998, body + 101000, length - 101000);
+		assert_memory_equal(text + total - 3, "end", 3);
+	}
+	evbuffer_free(out);
+}
+
+static void test_splices_are_sent_from_memory_and_from_the_file(void **state)
+{
+	struct spool *spools[] = {spool_create(0, directory), spool_create(LIMIT, directory)};
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(append(spools[i], BODY_BYTES, 70000));
+		spool_splice(spools[i], 0, 5, "new", 3);
+		spool_splice(spools[i], 1000, 100000, "", 0);
+		spool_splice(spools[i], BODY_BYTES, 0, "end", 3);
+		assert_spliced(spools[i], BODY_BYTES);
+		spool_destroy(spools[i]);
+	}
+}
+
 /* A client that sends a byte a packet must not cost a buffer for each. */
 static void test_dripping_bodies_are_packed(void **state)
 {
@@ -429,6 +465,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_small_bodies_touch_no_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_without_a_limit_all_stays_in_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_splices_are_sent_from_memory_and_from_the_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dripping_bodies_are_packed, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_large_bodies_go_into_a_private_nameless_file, setup, teardown),

@@ -1,0 +1,50 @@
+"""Other programs use the same Ollama: what they load, evict or unload is seen (PRODUCT 3.3)."""
+
+import pytest
+from boxes import model
+from programs import ask
+
+BOX = {"max_loaded_models": 1, "num_parallel": 4, "models": [model("a"), model("b")]}
+
+
+def generate(url, name, **more):
+    body = {"model": name, "prompt": "x", "stream": False} | more
+    assert ask(url, "POST", "/api/generate", body, timeout=30)[0] == 200
+
+
+def turns(proxy):
+    server = proxy("--scheduler", "turns")
+    server.wait_for(lambda stats: stats["upstream"]["state"] == "up")
+    return server
+
+
+# Then it is loaded again by ourselves, not by the client's request.
+@pytest.mark.sim(config=BOX)
+def test_a_model_that_others_evicted_is_loaded_by_us(sim, proxy):
+    server = turns(proxy)
+    generate(server.url, "a")
+    generate(sim.url, "b")
+    server.wait_for(lambda stats: [runner["name"] for runner in stats["runners"]] == ["b:latest"])
+    generate(server.url, "a")
+    first, second = server.wait_log(2)
+    assert first["load_wait_ms"] > 0
+    assert second["load_wait_ms"] > 0
+
+
+@pytest.mark.sim(config=BOX)
+def test_what_others_loaded_is_warm(sim, proxy):
+    server = turns(proxy)
+    generate(sim.url, "a")
+    server.wait_for(lambda stats: stats["runners"])
+    generate(server.url, "a")
+    assert server.wait_log(1)[0]["load_wait_ms"] is None
+    assert sim.state()["models"]["a:latest"]["loads"] == 1
+
+
+@pytest.mark.sim(config=BOX)
+def test_a_request_that_unloads_when_it_is_done(sim, proxy):
+    server = turns(proxy)
+    generate(server.url, "a", keep_alive=0)
+    server.wait_for(lambda stats: stats["runners"] == [])
+    generate(server.url, "a")
+    assert server.wait_log(2)[1]["load_wait_ms"] > 0
