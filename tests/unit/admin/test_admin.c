@@ -383,10 +383,13 @@ static void test_stats_show_what_is_loaded(void **state)
 	json = write_with(fixture, admin_write_stats);
 	assert_non_null(strstr(json,
 		"\"runners\":[{\"name\":\"qwen2.5vl:7b\",\"size_vram\":6000,\"vram_share\":0.750,"
-		"\"context_length\":4096,\"pinned\":false,\"waiting\":null,\"running\":null},"
+		"\"context_length\":4096,\"pinned\":false,\"waiting\":null,\"running\":null,"
+		"\"concurrency\":null},"
 		"{\"name\":\"llama3:latest\",\"size_vram\":null,\"vram_share\":null,"
-		"\"context_length\":null,\"pinned\":false,\"waiting\":null,\"running\":null}]"));
-	assert_non_null(strstr(json, "\"turn\":null,"));
+		"\"context_length\":null,\"pinned\":false,\"waiting\":null,\"running\":null,"
+		"\"concurrency\":null}]"));
+	assert_non_null(strstr(json, "\"concurrency\":{\"limit\":3,\"min\":3,\"max\":3,"
+				     "\"reason\":\"fixed by max_concurrent\"},\"turn\":null,"));
 	schema_check("stats", json);
 }
 
@@ -419,7 +422,9 @@ static void test_turns_are_told_in_stats_and_reasons(void **state)
 	assert_non_null(strstr(json, "\"turn\":{\"state\":\"serving\",\"runner\":\"llama3:latest\","
 				     "\"next\":\"qwen:7b\","));
 	assert_non_null(strstr(json, "\"left\":2,"));
-	assert_non_null(strstr(json, "\"pinned\":false,\"waiting\":2,\"running\":0}"));
+	assert_non_null(
+		strstr(json, "\"context_length\":4096,\"pinned\":false,\"waiting\":2,\"running\":0,"
+			     "\"concurrency\":{\"limit\":3,"));
 	json = write_with(fixture, admin_write_requests);
 	schema_check("requests", json);
 	assert_non_null(

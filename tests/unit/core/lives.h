@@ -111,6 +111,15 @@ struct carried {
 	uint32_t priority; /* what its class is drawn from */
 };
 
+/* The longest batch by core's guess of a speed that nobody tells. */
+enum { LEFT_US = 512 * 2000 };
+
+/* Its client left while Ollama may have been at its prompt. */
+struct left {
+	const struct runner *runner; /* NULL: without turns */
+	int64_t until_us;
+};
+
 enum { BOX_MOST = 8, KEYS_MOST = 64, PROJECTS = 3 };
 
 /* What is said of projects and models (PRODUCT 5); zeroed: nothing. */
@@ -163,6 +172,8 @@ struct seen {
 	uint64_t cuts;
 	uint64_t trials;
 	uint64_t holds;
+	uint64_t left;
+	uint64_t limits_moved;
 	uint64_t overdue;
 	uint64_t outranked; /* cuts before the usual floor */
 	uint64_t capped;    /* sendings while one that came earlier was kept back */
@@ -200,6 +211,8 @@ struct world {
 	int64_t held_least_us;
 	int64_t held_most_us;
 	struct box box;
+	struct left left[LIVES_AT_ONCE]; /* a ring: the oldest is written over */
+	size_t left_count;		 /* ever */
 	struct seen_turn turns[KEYS_MOST];
 	struct lives_rules rules;
 	uint64_t interactive_keys; /* bits of ids: an interactive job waited when the step began */
@@ -219,6 +232,8 @@ void world_destroy(struct world *world);
 void world_step(struct world *world, const struct event *event);
 /* drain_timeout is over: everybody is told or cut, nothing may be left. */
 void world_stop(struct world *world);
+/* How many that left may keep a place of this runner busy. */
+uint64_t world_left(const struct world *world, const struct runner *runner);
 /* When the job's present state must have ended; 0: never. */
 int64_t carried_limit_us(const struct world *world, const struct carried *carried);
 

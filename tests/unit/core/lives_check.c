@@ -113,7 +113,8 @@ static void check_ring(struct world *world)
 {
 	const size_t *count = world->in_state_count;
 	bool must_be_busy = !world_has_turns(world) && !world->paused && world->upstream_usable &&
-			    world->tally.in_progress < (uint64_t)world->settings.max_concurrent;
+			    world->tally.in_progress + world_left(world, NULL) <
+				    (uint64_t)scheduler_slots(world->scheduler, &world->settings);
 	uint64_t place_before = 0;
 
 	world_demand(world,
@@ -154,8 +155,8 @@ static void check_tally(struct world *world)
 	world_demand(world, pass_tally_adds_up(&world->passes),
 		"I7: the counters of passes do not add up");
 	world_demand(world, world->passes.in_progress == passes_running, "I7: running passes");
-	world_demand(world, tally->in_progress <= (uint64_t)world->settings.max_concurrent,
-		"slots: more than max_concurrent are held");
+	world_demand(world, tally->in_progress <= (uint64_t)lane_total(&world->settings),
+		"slots: more than the limit are held");
 	world_demand(world,
 		world->settings.max_reading == 0 ||
 			tally->reading <= (uint64_t)world->settings.max_reading,
@@ -221,8 +222,13 @@ void check_dispatch(struct world *world, const struct carried *carried)
 		world, carried->job.state == JOB_QUEUED, "order: dispatched what does not wait");
 	world_demand(world, !carried->job.deadline_us || world->now_us < carried->job.deadline_us,
 		"deadline: dispatched past it");
-	world_demand(world, world->tally.in_progress < (uint64_t)world->settings.max_concurrent,
+	world_demand(world, world->tally.in_progress < (uint64_t)lane_total(&world->settings),
 		"slots: dispatched without one");
+	world_demand(world,
+		world_has_turns(world) ||
+			world->tally.in_progress <
+				(uint64_t)scheduler_slots(world->scheduler, &world->settings),
+		"slots: more are sent than Ollama serves");
 	check_rules_dispatch(world, carried);
 	if (world_has_turns(world)) {
 		check_turn_dispatch(world, carried);

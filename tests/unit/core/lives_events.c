@@ -9,6 +9,7 @@
 
 enum {
 	US_PER_MS = 1000,
+	NS_PER_US = 1000,
 	PIECE_BYTES_MOST = 40000,
 	CHANCES = 100,
 	STATUS_OK = 200,
@@ -211,6 +212,25 @@ static void hear_upstream(struct world *world, struct carried *carried, uint32_t
 	}
 }
 
+/* Some tell their waits, some their sizes, some nothing; no speed of prompts, so that those that
+ * leave count for a time that is known. */
+static void tell_answer(struct world *world, const struct carried *carried, uint32_t how)
+{
+	int64_t held_us = world->now_us - carried->job.record.dispatched_us;
+	struct lane_answer answer = {
+		.now_us = world->now_us,
+		.was_loaded = how % 16 != 0,
+		.wait_ns = how % 4 ? held_us * NS_PER_US / 100 * (how / 16 % 100) : -1,
+		.whole_ns = held_us * NS_PER_US,
+		.first_byte_us = how % 2 ? world->now_us - held_us / 2 : 0,
+		.prompt_tokens = how % 3 ? 100 : -1,
+		.prompt_ns = -1,
+		.tokens = how % 3 ? (int64_t)(how / 16 % 500) : -1,
+	};
+
+	scheduler_answered(world->scheduler, &carried->job, &answer);
+}
+
 static void stream(struct world *world, struct carried *carried, uint32_t how)
 {
 	unsigned chance = how % CHANCES;
@@ -222,6 +242,7 @@ static void stream(struct world *world, struct carried *carried, uint32_t how)
 		else
 			carried_fail(world, carried, OUTCOME_UPSTREAM_TRUNCATED);
 	} else if (chance >= 40) {
+		tell_answer(world, carried, how / CHANCES);
 		carried_free_slot(world, carried);
 		carried_release(world, carried);
 		carried->job.reply = REPLY_ENDED;

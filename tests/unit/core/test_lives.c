@@ -104,6 +104,7 @@ static void assert_all_was_seen(const struct seen *seen)
 	}
 	assert_true(seen->passes > 0);
 	assert_true(seen->loads > 0 && seen->unloads > 0 && seen->trials > 0);
+	assert_true(seen->left > 0 && seen->limits_moved > 0);
 	assert_true(seen->cuts > 0 && seen->holds > 0 && seen->overdue > 0);
 	assert_true(seen->outranked > 0 && seen->capped > 0);
 	assert_true(seen->promoted > 0 && seen->crowded > 0);
