@@ -130,7 +130,7 @@ const struct key keys[] = {
 			"until it runs dry"},
 	{TIME_FIELD(max_turn_wait), DURATION, .fallback = "45",
 		.help = "with turns: a model whose oldest request has waited so long is next"},
-	{FIELD(concurrency), .type = KEY_CHOICE, .fallback = "fixed", .placeholder = "RULE",
+	{FIELD(concurrency), .type = KEY_CHOICE, .fallback = "adaptive", .placeholder = "RULE",
 		.choices = concurrencies,
 		.help = "how many run; fixed is max_concurrent, adaptive what Ollama serves at "
 			"once of each model"},
