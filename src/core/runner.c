@@ -7,6 +7,7 @@
 
 #include "base/hash64.h"
 #include "base/memory.h"
+#include "core/lane.h"
 #include "core/residency.h"
 
 enum {
@@ -44,6 +45,7 @@ static void remove_runner(struct runners *runners, struct runner *runner)
 {
 	list_remove(&runner->link);
 	runners->count--;
+	lane_destroy(runner->lane);
 	free(runner->key);
 	free(runner->model);
 	free(runner->spelling);
@@ -187,6 +189,7 @@ struct runner *runners_get(
 	runner->model = mem_strdup(name);
 	runner->spelling = mem_strdup(model);
 	runner->grow = 1;
+	runner->lane = lane_create();
 	runner->keep_alive.is_pinned = runners_are_pinned(runners, name);
 	if (seen) {
 		memcpy(runner->has_option, seen->has_option, sizeof(runner->has_option));

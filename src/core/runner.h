@@ -54,6 +54,7 @@ struct runner {
 	int64_t looked_us;  /* when `kind` was told */
 	bool was_elsewhere; /* NOT_LOCAL, when it was told last: what runs takes no room here */
 	struct job_group jobs;
+	struct lane *lane; /* how many of them may run */
 	struct job_group classes[CLASSES];
 
 	/* statistics; 0: nothing measured */

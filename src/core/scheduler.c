@@ -27,6 +27,9 @@ enum { SERVICE_PRIOR_US = 1000 * 1000 };
 
 struct scheduler {
 	double service_us; /* 0: none yet */
+	struct lane *lane; /* FIFO's */
+	bool was_known;	   /* what is loaded */
+	bool is_fifo;
 	struct shares shares;
 	struct models models;
 	struct turns *turns;
@@ -53,6 +56,7 @@ struct scheduler *scheduler_create(void)
 	models_init(&scheduler->models);
 	scheduler->turns = turns_create(&scheduler->shares);
 	scheduler->forecast = forecast_create();
+	scheduler->lane = lane_create();
 	return scheduler;
 }
 
@@ -62,6 +66,7 @@ void scheduler_destroy(struct scheduler *scheduler)
 		return;
 	turns_destroy(scheduler->turns);
 	forecast_destroy(scheduler->forecast);
+	lane_destroy(scheduler->lane);
 	models_finish(&scheduler->models);
 	shares_finish(&scheduler->shares);
 	free(scheduler);
@@ -70,16 +75,33 @@ void scheduler_destroy(struct scheduler *scheduler)
 uint64_t scheduler_free_slots(
 	const struct scheduler *scheduler, const struct settings *settings, uint64_t in_progress)
 {
-	uint64_t most = (uint64_t)settings->max_concurrent;
+	uint64_t most = (uint64_t)scheduler_slots(scheduler, settings);
 
 	return in_progress < most ? most - in_progress : 0;
 }
 
-struct scheduler_answer scheduler_first(const struct scheduler_view *view)
+/* With turns only the loaded runners that have jobs, or the first one that comes. */
+int64_t scheduler_slots(const struct scheduler *scheduler, const struct settings *settings)
+{
+	int64_t total = lane_total(settings);
+	int64_t sum;
+
+	if (settings->concurrency == CONCURRENCY_FIXED)
+		return total;
+	if (settings->scheduler == SCHEDULER_TURNS)
+		sum = turns_slots(scheduler->turns, settings);
+	else
+		sum = lane_limit(scheduler->lane, settings);
+	if (sum == 0)
+		sum = settings->max_concurrent;
+	return sum < total ? sum : total;
+}
+
+struct scheduler_answer scheduler_first(const struct scheduler_view *view, int64_t most)
 {
 	struct scheduler_answer first = {.verdict = SCHEDULER_NOTHING};
 
-	if (scheduler_free_slots(NULL, view->settings, view->in_progress) == 0)
+	if ((int64_t)view->in_progress >= most)
 		return first;
 	for (size_t i = 0; i < ring_count(view->ring); i++) {
 		struct job *job = ring_at(view->ring, i);
@@ -107,6 +129,7 @@ void scheduler_enter(struct scheduler *scheduler, const struct settings *setting
 	job->says_keep_alive = seen && seen->keep_alive == PEEK_KEEP_ALIVE_VALUE &&
 			       job->record.family == API_NATIVE;
 	job->unloads = job->says_keep_alive && seen->keep_alive_is_zero;
+	scheduler->is_fifo = settings->scheduler == SCHEDULER_FIFO;
 	if (settings->scheduler == SCHEDULER_TURNS)
 		turns_enter(scheduler->turns, job, seen, now_us);
 }
@@ -122,14 +145,46 @@ void scheduler_groups(const struct scheduler *scheduler, const struct job *job,
 	*ret_model = model ? models_find(&scheduler->models, model) : NULL;
 }
 
+/* FIFO: Ollama was restarted when what is loaded is not known any more. */
+static void watch_residency(struct scheduler *scheduler, const struct residency *residency)
+{
+	bool is_known = residency && residency_asked_us(residency) != 0;
+
+	if (scheduler->was_known && !is_known)
+		lane_forget(scheduler->lane);
+	scheduler->was_known = is_known;
+}
+
+static struct scheduler_answer fifo_next(
+	struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	struct scheduler_answer answer;
+	int64_t left;
+
+	watch_residency(scheduler, view->residency);
+	if (view->paused || !view->upstream_usable)
+		return (struct scheduler_answer){.verdict = SCHEDULER_NOTHING};
+	left = (int64_t)lane_busy(scheduler->lane, 0, view->now_us);
+	answer = scheduler_first(view, lane_limit(scheduler->lane, view->settings) - left);
+	if (answer.verdict == SCHEDULER_NOTHING)
+		answer.look_again_us = lane_look_again_us(scheduler->lane);
+	return answer;
+}
+
 struct scheduler_answer scheduler_next(
 	struct scheduler *scheduler, const struct scheduler_view *view)
 {
 	if (view->settings->scheduler == SCHEDULER_TURNS)
 		return turns_next(scheduler->turns, view);
-	if (view->paused || !view->upstream_usable)
-		return (struct scheduler_answer){.verdict = SCHEDULER_NOTHING};
-	return scheduler_first(view);
+	return fifo_next(scheduler, view);
+}
+
+/* NULL: it has no runner (turns). */
+static struct lane *lane_of(const struct scheduler *scheduler, const struct job *job)
+{
+	if (job->runner)
+		return job->runner->lane;
+	return scheduler->is_fifo ? scheduler->lane : NULL;
 }
 
 void scheduler_sent(struct scheduler *scheduler, struct job *job)
@@ -137,6 +192,8 @@ void scheduler_sent(struct scheduler *scheduler, struct job *job)
 	share_sent(job, turns_service_us(scheduler->turns, job));
 	if (job->runner)
 		turns_sent(scheduler->turns, job);
+	if (lane_of(scheduler, job))
+		lane_sent(lane_of(scheduler, job), job);
 }
 
 void scheduler_released(
@@ -145,6 +202,28 @@ void scheduler_released(
 	share_released(job, held_us);
 	if (job->runner)
 		turns_released(job, now_us);
+	if (lane_of(scheduler, job))
+		lane_released(lane_of(scheduler, job), job, now_us);
+}
+
+void scheduler_answered(
+	struct scheduler *scheduler, const struct job *job, const struct lane_answer *answer)
+{
+	struct lane *lane = lane_of(scheduler, job);
+
+	if (lane)
+		lane_answered(lane, job, answer);
+}
+
+void scheduler_left(struct scheduler *scheduler, const struct job *job, int64_t now_us)
+{
+	struct lane *lane = lane_of(scheduler, job);
+	int64_t batch = 0;
+
+	if (job->runner && job->runner->has_option[PEEK_NUM_BATCH])
+		batch = job->runner->option[PEEK_NUM_BATCH];
+	if (lane)
+		lane_left(lane, job, batch, now_us);
 }
 
 void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, int64_t held_us)
@@ -260,7 +339,10 @@ void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *
 	if (view->settings->scheduler == SCHEDULER_TURNS)
 		turns_report(scheduler->turns, view, ret_report);
 	else
-		*ret_report = (struct scheduler_report){.has_turns = false};
+		*ret_report = (struct scheduler_report){
+			.has_turns = false,
+			.lane = lane_report(scheduler->lane, view->settings),
+		};
 }
 
 /* What holds everybody; NULL: nothing does. */
@@ -309,7 +391,8 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 /* Arrival order is the rule with one key that is always loaded. */
 static void forecast_fifo(struct scheduler *scheduler, const struct scheduler_view *view)
 {
-	const struct forecast_box box = {.slots = (uint64_t)view->settings->max_concurrent};
+	const struct forecast_box box = {
+		.slots = (uint64_t)lane_limit(scheduler->lane, view->settings)};
 	const struct forecast_key key = {
 		.service_us = (double)scheduler_expected_us(scheduler, NULL),
 		.parallel = box.slots,

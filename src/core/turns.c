@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "config/settings.h"
+#include "core/lane.h"
 #include "core/residency.h"
 #include "core/turns_parts.h"
 
@@ -143,7 +144,12 @@ static void forget_all(struct turns *turns)
 	struct list *node;
 
 	LIST_EACH(&turns->runners.all, node)
-	forget_turn(CONTAINER_OF(node, struct runner, link));
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		forget_turn(runner);
+		lane_forget(runner->lane);
+	}
 	memset(&turns->fits, 0, sizeof(turns->fits));
 	runners_forget_copies(&turns->runners);
 	turns_owe_preloads(turns);
@@ -162,8 +168,10 @@ static void drop_vanished(struct turns *turns, const struct residency *residency
 		if (!runner->is_resident || runner->jobs.running > 0 || runner == turns->victim ||
 			residency_asked_us(residency) < runner->changed_us)
 			continue;
-		if (!is_listed(&turns->runners, residency, runner->model))
-			forget_turn(runner);
+		if (is_listed(&turns->runners, residency, runner->model))
+			continue;
+		forget_turn(runner);
+		lane_forget(runner->lane);
 	}
 }
 
@@ -460,13 +468,26 @@ static bool is_served(const struct turns *turns, const struct runner *runner)
 	       !(turns->state == TURN_LOADING && turns->is_trial);
 }
 
-static struct job *choose_job(const struct turns *turns, const struct scheduler_view *view)
+/* As many run on it as Ollama serves at once, those included that a client left behind. */
+static bool is_full(
+	const struct runner *runner, const struct scheduler_view *view, int64_t *look_again_us)
+{
+	uint64_t busy = lane_busy(runner->lane, runner->jobs.running, view->now_us);
+
+	if (busy < (uint64_t)lane_limit(runner->lane, view->settings))
+		return false;
+	look_again(look_again_us, lane_look_again_us(runner->lane), view->now_us);
+	return true;
+}
+
+static struct job *choose_job(
+	const struct turns *turns, const struct scheduler_view *view, int64_t *look_again_us)
 {
 	const struct list *node;
 	struct job *best = NULL;
 	enum job_class best_class = CLASS_UNSET;
 
-	if (view->in_progress >= (uint64_t)view->settings->max_concurrent)
+	if (view->in_progress >= (uint64_t)lane_total(view->settings))
 		return NULL;
 	if (turns->survey.loose)
 		return turns->survey.loose;
@@ -475,7 +496,7 @@ static struct job *choose_job(const struct turns *turns, const struct scheduler_
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
 		struct job *job = runner->survey.next;
 
-		if (!job || !is_served(turns, runner))
+		if (!job || !is_served(turns, runner) || is_full(runner, view, look_again_us))
 			continue;
 		if (best && !turns_goes_before(job, runner->survey.next_class, best, best_class))
 			continue;
@@ -495,7 +516,7 @@ static struct scheduler_answer go_blind(struct turns *turns, const struct schedu
 	if (turns->state == TURN_UNLOADING || turns->state == TURN_LOADING)
 		return nothing;
 	if (residency_is_mute(view->residency) || view->now_us - turns->blind_since_us >= BLIND_US)
-		return scheduler_first(view);
+		return scheduler_first(view, lane_start(view->settings));
 	nothing.look_again_us = turns->blind_since_us + BLIND_US;
 	return nothing;
 }
@@ -523,7 +544,7 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 	if (turns_look_for_preload(turns, &answer) || turns_free_load(turns, view, &answer))
 		return answer;
 	is_ready = decide(turns, view, &plan, &target, &answer.look_again_us);
-	answer.job = choose_job(turns, view);
+	answer.job = choose_job(turns, view, &answer.look_again_us);
 	if (answer.job)
 		answer.verdict = SCHEDULER_DISPATCH;
 	else if (is_ready || (!target && turns_plan_preload(turns, view, &plan, &target)))

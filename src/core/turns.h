@@ -74,6 +74,8 @@ void turns_report(struct turns *turns, const struct scheduler_view *view,
 	struct scheduler_report *ret_report);
 int64_t turns_explain(const struct turns *turns, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
+/* How many may run on the loaded runners that have jobs; 0: there are none. */
+int64_t turns_slots(const struct turns *turns, const struct settings *settings);
 const struct runners *turns_runners(const struct turns *turns);
 
 #endif

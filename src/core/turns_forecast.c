@@ -2,6 +2,7 @@
 #include "config/settings.h"
 #include "core/forecast.h"
 #include "core/forecast_fill.h"
+#include "core/lane.h"
 #include "core/turns_parts.h"
 
 enum { US_PER_MS = 1000 };
@@ -31,7 +32,7 @@ static void add_runner(struct turns *turns, const struct scheduler_view *view,
 		.load_us = load_us,
 		.service_us = runner_service_us(&turns->runners, runner),
 		.coming = runner_arrivals(runner, view->now_us, load_us),
-		.parallel = (uint64_t)view->settings->max_concurrent,
+		.parallel = (uint64_t)lane_limit(runner->lane, view->settings),
 		.is_resident = runner->is_resident && runner != turns->victim,
 		.is_pinned = runner->keep_alive.is_pinned,
 		.is_cut = runner->is_cut,
@@ -56,7 +57,7 @@ void turns_forecast(
 	struct turns *turns, const struct scheduler_view *view, struct forecast *forecast)
 {
 	const struct forecast_box box = {
-		.slots = (uint64_t)view->settings->max_concurrent,
+		.slots = (uint64_t)lane_total(view->settings),
 		.max_turn_wait_us = (double)view->settings->max_turn_wait_ms * US_PER_MS,
 		.floor_loads = TURNS_FLOOR_LOADS,
 		.floor_loads_outranked = TURNS_FLOOR_LOADS_INTERACTIVE,

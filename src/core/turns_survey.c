@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "config/settings.h"
+#include "core/lane.h"
 #include "core/ring.h"
 #include "core/turns_parts.h"
 
@@ -164,7 +165,6 @@ void turns_survey(struct turns *turns, const struct scheduler_view *view)
 {
 	struct turns_survey *survey = &turns->survey;
 	double load_us = turns->runners.load_us > 0 ? turns->runners.load_us : SECOND_US;
-	double lead_us = FAIR_LEAD_LOADS * load_us * (double)view->settings->max_concurrent;
 
 	clear(turns, ring_count(view->ring));
 	gather(survey, view);
@@ -172,6 +172,9 @@ void turns_survey(struct turns *turns, const struct scheduler_view *view)
 		if (turns_is_loose(survey->ready[i].job))
 			survey_loose(survey, &survey->ready[i]);
 		else
-			survey_job(turns, &survey->ready[i], view->now_us, lead_us);
+			survey_job(turns, &survey->ready[i], view->now_us,
+				FAIR_LEAD_LOADS * load_us *
+					(double)lane_limit(survey->ready[i].job->runner->lane,
+						view->settings));
 	}
 }

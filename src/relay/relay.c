@@ -87,6 +87,7 @@ struct admission relay_admission(const struct relay *relay, const struct setting
 				     ? scheduler_free_slots(relay->parts.scheduler, settings,
 					       relay->parts.tally->in_progress)
 				     : 0,
+		.slots = scheduler_slots(relay->parts.scheduler, settings),
 		.draining = relay->draining,
 	};
 }

@@ -389,10 +389,13 @@ static void test_stats_show_what_is_loaded(void **state)
 	json = write_with(fixture, admin_write_stats);
 	assert_non_null(strstr(json,
 		"\"runners\":[{\"name\":\"qwen2.5vl:7b\",\"size_vram\":6000,\"vram_share\":0.750,"
-		"\"context_length\":4096,\"pinned\":false,\"waiting\":null,\"running\":null},"
+		"\"context_length\":4096,\"pinned\":false,\"waiting\":null,\"running\":null,"
+		"\"concurrency\":null},"
 		"{\"name\":\"llama3:latest\",\"size_vram\":null,\"vram_share\":null,"
-		"\"context_length\":null,\"pinned\":false,\"waiting\":null,\"running\":null}]"));
-	assert_non_null(strstr(json, "\"turn\":null,"));
+		"\"context_length\":null,\"pinned\":false,\"waiting\":null,\"running\":null,"
+		"\"concurrency\":null}]"));
+	assert_non_null(strstr(json, "\"concurrency\":{\"limit\":3,\"min\":3,\"max\":3,"
+				     "\"reason\":\"fixed by max_concurrent\"},\"turn\":null,"));
 	schema_check("stats", json);
 }
 
@@ -425,7 +428,9 @@ static void test_turns_are_told_in_stats_and_reasons(void **state)
 	assert_non_null(strstr(json, "\"turn\":{\"state\":\"serving\",\"runner\":\"llama3:latest\","
 				     "\"next\":\"qwen:7b\","));
 	assert_non_null(strstr(json, "\"left\":2,"));
-	assert_non_null(strstr(json, "\"pinned\":false,\"waiting\":2,\"running\":0}"));
+	assert_non_null(
+		strstr(json, "\"context_length\":4096,\"pinned\":false,\"waiting\":2,\"running\":0,"
+			     "\"concurrency\":{\"limit\":3,"));
 	json = write_with(fixture, admin_write_requests);
 	schema_check("requests", json);
 	assert_non_null(
@@ -509,15 +514,15 @@ static void test_a_place_that_is_kept_is_told_to_those_behind_it(void **state)
 	struct tm local;
 
 	ticker_set_for_test(NOW_US, wall_us);
-	gone->record.body_complete_us = NOW_US - 3 * S;
-	job->record.body_complete_us = NOW_US - 2 * S;
+	gone->came_us = NOW_US - 3 * S;
+	job->came_us = NOW_US - 2 * S;
 	places_keep(&fixture->places, gone, 10, NOW_US);
 	assert_non_null(localtime_r(&until_s, &local));
 	assert_int_not_equal(strftime(expected, sizeof(expected),
 				     "is kept for its client until %H:%M:%S\"", &local),
 		0);
 	assert_non_null(strstr(write_with(fixture, admin_write_requests), expected));
-	job->record.body_complete_us = NOW_US - 4 * S;
+	job->came_us = NOW_US - 4 * S;
 	assert_null(strstr(write_with(fixture, admin_write_requests), "is kept"));
 }
 

@@ -176,6 +176,27 @@ void carried_end(struct world *world, struct carried *carried, enum outcome outc
 		world->tally.ended[outcome_counter(outcome)]--;
 }
 
+/* Our connection was cut before anything came back. */
+static void note_left(struct world *world, struct carried *carried, enum outcome outcome)
+{
+	if (carried->expected != JOB_AWAITING || outcome == OUTCOME_UPSTREAM_RESET ||
+		outcome == OUTCOME_UPSTREAM_MALFORMED)
+		return;
+	scheduler_left(world->scheduler, &carried->job, world->now_us);
+	world->left[world->left_count++ % LIVES_AT_ONCE] =
+		(struct left){carried->job.runner, world->now_us + LEFT_US};
+	world->seen->left++;
+}
+
+uint64_t world_left(const struct world *world, const struct runner *runner)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < LIVES_AT_ONCE; i++)
+		count += world->left[i].until_us > world->now_us && world->left[i].runner == runner;
+	return count;
+}
+
 /* The bad end: an error answer where none was begun, else the cut. */
 void carried_fail(struct world *world, struct carried *carried, enum outcome outcome)
 {
@@ -188,6 +209,7 @@ void carried_fail(struct world *world, struct carried *carried, enum outcome out
 		(carried->job.reply == REPLY_NONE || world->fault == FAULT_REPLIED_TWICE))
 		carried->answers++;
 	carried->job.record.error_message = mem_strdup(outcome_text(outcome));
+	note_left(world, carried, outcome);
 	carried_end(world, carried, outcome);
 }
 

@@ -114,6 +114,15 @@ struct carried {
 	uint32_t priority; /* what its class is drawn from */
 };
 
+/* The longest batch by core's guess of a speed that nobody tells. */
+enum { LEFT_US = 512 * 2000 };
+
+/* Its client left while Ollama may have been at its prompt. */
+struct left {
+	const struct runner *runner; /* NULL: without turns */
+	int64_t until_us;
+};
+
 enum { BOX_MOST = 8, KEYS_MOST = 64, PROJECTS = 3 };
 
 /* What is said of projects and models (PRODUCT 5); zeroed: nothing. */
@@ -166,6 +175,8 @@ struct seen {
 	uint64_t cuts;
 	uint64_t trials;
 	uint64_t holds;
+	uint64_t left;
+	uint64_t limits_moved;
 	uint64_t overdue;
 	uint64_t came_back; /* to a place that was kept */
 	uint64_t outranked; /* cuts before the usual floor */
@@ -188,6 +199,7 @@ struct world {
 	bool paused;
 	bool upstream_usable;
 	struct places places;
+	bool has_patience; /* some clients have */
 	bool is_patience_due;
 	bool refuse_at_once; /* the next dispatch of this turn finds the connection refused */
 
@@ -206,6 +218,8 @@ struct world {
 	int64_t held_least_us;
 	int64_t held_most_us;
 	struct box box;
+	struct left left[LIVES_AT_ONCE]; /* a ring: the oldest is written over */
+	size_t left_count;		 /* ever */
 	struct seen_turn turns[KEYS_MOST];
 	struct lives_rules rules;
 	uint64_t interactive_keys; /* bits of ids: an interactive job waited when the step began */
@@ -225,6 +239,8 @@ void world_destroy(struct world *world);
 void world_step(struct world *world, const struct event *event);
 /* drain_timeout is over: everybody is told or cut, nothing may be left. */
 void world_stop(struct world *world);
+/* How many that left may keep a place of this runner busy. */
+uint64_t world_left(const struct world *world, const struct runner *runner);
 /* When the job's present state must have ended; 0: never. */
 int64_t carried_limit_us(const struct world *world, const struct carried *carried);
 

@@ -113,7 +113,8 @@ static void check_ring(struct world *world)
 {
 	const size_t *count = world->in_state_count;
 	bool must_be_busy = !world_has_turns(world) && !world->paused && world->upstream_usable &&
-			    world->tally.in_progress < (uint64_t)world->settings.max_concurrent;
+			    world->tally.in_progress + world_left(world, NULL) <
+				    (uint64_t)scheduler_slots(world->scheduler, &world->settings);
 	uint64_t place_before = 0;
 
 	world_demand(world,
@@ -154,8 +155,8 @@ static void check_tally(struct world *world)
 	world_demand(world, pass_tally_adds_up(&world->passes),
 		"I7: the counters of passes do not add up");
 	world_demand(world, world->passes.in_progress == passes_running, "I7: running passes");
-	world_demand(world, tally->in_progress <= (uint64_t)world->settings.max_concurrent,
-		"slots: more than max_concurrent are held");
+	world_demand(world, tally->in_progress <= (uint64_t)lane_total(&world->settings),
+		"slots: more than the limit are held");
 	world_demand(world,
 		world->settings.max_reading == 0 ||
 			tally->reading <= (uint64_t)world->settings.max_reading,
@@ -238,8 +239,13 @@ void check_dispatch(struct world *world, const struct carried *carried)
 	world_demand(world,
 		!carried->job.patience_due_us || world->now_us < carried->job.patience_due_us,
 		"deadline: dispatched too late for its client");
-	world_demand(world, world->tally.in_progress < (uint64_t)world->settings.max_concurrent,
+	world_demand(world, world->tally.in_progress < (uint64_t)lane_total(&world->settings),
 		"slots: dispatched without one");
+	world_demand(world,
+		world_has_turns(world) ||
+			world->tally.in_progress <
+				(uint64_t)scheduler_slots(world->scheduler, &world->settings),
+		"slots: more are sent than Ollama serves");
 	check_rules_dispatch(world, carried);
 	if (world_has_turns(world)) {
 		check_turn_dispatch(world, carried);

@@ -29,7 +29,7 @@ void carried_end(struct world *world, struct carried *carried, enum outcome outc
 void carried_fail(struct world *world, struct carried *carried, enum outcome outcome);
 
 /* lives_patience.c */
-void carried_note_patience(struct carried *carried, uint32_t how);
+void carried_note_patience(const struct world *world, struct carried *carried, uint32_t how);
 /* It enters the queue. */
 void carried_begin_patience(struct world *world, struct carried *carried);
 /* Refused; its start was forecast. */

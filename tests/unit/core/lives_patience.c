@@ -13,9 +13,10 @@ enum {
 	PATIENT_REST = 3,
 };
 
-void carried_note_patience(struct carried *carried, uint32_t how)
+/* In half of the worlds. */
+void carried_note_patience(const struct world *world, struct carried *carried, uint32_t how)
 {
-	if ((how >> 8) % PATIENT_ONE_OF != PATIENT_REST)
+	if (!world->has_patience || (how >> 8) % PATIENT_ONE_OF != PATIENT_REST)
 		return;
 	carried->job.policy.patience_us = STEP_US * (1 + (how >> 12) % STEPS);
 	/* All of them are alike but for their model, so that some come back by chance. */

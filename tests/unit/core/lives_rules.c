@@ -37,7 +37,7 @@ void rules_make(struct lives_rules *rules, uint64_t seed)
 {
 	uint64_t state = ~seed * 3;
 
-	if (seed / 4 % 2 == 0)
+	if (seed / 8 % 2 == 0)
 		return;
 	for (int i = 0; i < PROJECTS; i++) {
 		struct policy *policy = &rules->projects[i];
