@@ -70,6 +70,8 @@ struct runner {
 	/* the turn */
 	bool is_resident;
 	struct keep_alive keep_alive;
+	bool is_seen;	       /* a snapshot has listed it in this turn */
+	int unseen_loads;      /* in a row: answered well, and the next snapshot did not list it */
 	bool owes_preload;     /* it is to be loaded without a job */
 	bool is_busy_with_us;  /* it is to be loaded, or being unloaded or loaded */
 	bool is_looked_at;     /* Ollama is being asked about it */
