@@ -19,29 +19,34 @@ def speed(slots):
     return max(b / (1 + ALPHA * (b - 1)) for b in range(1, slots + 1))
 
 
-def _latencies(calls, rate, first_load, by_remaining):
-    """Latency of each call on one interruptible machine of `rate`."""
+def _speed_of(box):
+    return speed(max(each["num_parallel"] for each in box["models"]))
+
+
+def _latencies(calls, rates, first_load, by_remaining):
+    """Latency of each call on one interruptible machine; `rates`: [(from when, how fast)]."""
     order = sorted(calls, key=lambda call: call.at)
     now = order[0].at + first_load
     waiting, done, following = [], [], 0
     while waiting or following < len(order):
         while following < len(order) and order[following].at <= now:
             call = order[following]
-            work = own_s(call) / rate
-            heapq.heappush(waiting, [work if by_remaining else following, following, work, call])
+            heapq.heappush(waiting, [own_s(call) if by_remaining else following, following, own_s(call), call])
             following += 1
         if not waiting:
             now = order[following].at
             continue
         item = waiting[0]
-        until = order[following].at if following < len(order) else float("inf")
-        if now + item[2] <= until:
+        rate = [speed for since, speed in rates if since <= now][-1]
+        arrival = order[following].at if following < len(order) else float("inf")
+        until = min([since for since, _ in rates if since > now] + [arrival])
+        if now + item[2] / rate <= until:
             heapq.heappop(waiting)
-            now += item[2]
+            now += item[2] / rate
             # nobody's own work goes faster than on an empty box
             done.append(max(now - item[3].at, own_s(item[3])))
         else:
-            item[2] -= until - now
+            item[2] -= (until - now) * rate
             if by_remaining:
                 heapq.heapreplace(waiting, [item[2]] + item[1:])
             now = until
@@ -55,10 +60,11 @@ def of(workload):
     if any(call.at is None for call in calls):
         mean = sum(own_s(call) for call in calls) / len(calls)
         return {"mean_s": mean, "max_s": LOAD_S + max(map(own_s, calls)), "wait_s": 0.0, "loads": len(keys)}
-    boxes = [workload.box] + ([workload.change[1]] if workload.change else [])
-    rate = speed(max(each["num_parallel"] for box in boxes for each in box["models"]))
-    best = _latencies(calls, rate, LOAD_S, True)
-    fair = _latencies(calls, rate, LOAD_S, False)
+    rates = [(0.0, _speed_of(workload.box))]
+    if workload.change:
+        rates.append((workload.change[0], _speed_of(workload.change[1])))
+    best = _latencies(calls, rates, LOAD_S, True)
+    fair = _latencies(calls, rates, LOAD_S, False)
     mean = sum(best) / len(best)
     computed = sum(map(own_s, calls)) / len(calls)
     return {"mean_s": mean, "max_s": max(fair), "wait_s": max(0.0, mean - computed), "loads": len(keys)}

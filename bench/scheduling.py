@@ -186,7 +186,9 @@ def goals_of(name, ways, least):
         # the wait: its latency less its own service
         wait = turns["projects_p95_s"]["other"] - service_s
         return [(f"the other's p95 wait <= 1.5 slot times ({wait / service_s:.2f})", wait <= 1.5 * service_s)]
-    return [(f"no slower than the best fixed setting could be: mean <= 1.1 x the bound", turns["mean_s"] <= 1.1 * least["mean_s"])]
+    # the longest is the last one answered: so much was done in that time
+    share = least["max_s"] / turns["max_s"]
+    return [(f"95 % of the throughput that the box has ({share:.0%})", share >= 0.95)]
 
 
 def row(name, figures):
