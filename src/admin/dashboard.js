@@ -143,7 +143,7 @@ function alertsOf(stats) {
 	for (const [name, runner] of entries(stats.runners))
 		if (number(runner.vram_share) && runner.vram_share < 0.995)
 			found.push(['warn', 'Partly on the CPU.', bare(name) + ' has ' + percent(1 - runner.vram_share) +
-				' of its memory beside the GPU, which makes it slow. A smaller num_ctx or a smaller model fits.']);
+				' of its memory beside the GPU, which makes it slow. A smaller num_ctx or model may fit.']);
 	if (stats.queued >= stats.max_queue_size && stats.max_queue_size > 0)
 		found.push(['bad', 'The queue is full.', 'Newcomers are told 503 queue_full.']);
 	const cut = stats.cut_prompts;
@@ -287,10 +287,11 @@ function drawJob(job, now, x, y, parts) {
 	const end = job.ended ?? now;
 	const started = job.started ?? end;
 	const answered = Math.min(end, job.answered ?? end);
+	const solid = job.ended ? 'off' : 'on';
 	const places = [];
 	if (started - job.arrived > 20) places.push(['off', bar(job, job.arrived, started, x, y, 'waiting', parts)]);
-	if (job.started !== null && answered > started) places.push(['on', bar(job, started, answered, x, y, 'awaiting', parts)]);
-	if (job.answered !== null && end > answered) places.push(['on', bar(job, answered, end, x, y, 'streaming', parts)]);
+	if (job.started !== null && answered > started) places.push([solid, bar(job, started, answered, x, y, 'awaiting', parts)]);
+	if (job.answered !== null && end > answered) places.push([solid, bar(job, answered, end, x, y, 'streaming', parts)]);
 	const [kind, place] = places.filter(one => one[1]).sort((a, b) => b[1][1] - a[1][1])[0] || [];
 	if (place && place[1] > 14) {
 		const room = Math.floor((place[1] - 8) / 6.6);
@@ -367,10 +368,10 @@ function showTurn(stats) {
 		text($('turn'), 'Jobs are sent in order of arrival.');
 		return;
 	}
-	const verbs = {serving: 'is being served', holding: 'is held a moment for a client that comes back', draining: 'gives way: what runs on it ends',
+	const verbs = {serving: 'is being served', holding: 'is held a moment for a client that comes back', draining: 'gives way, what runs on it is finished',
 		unloading: 'is being unloaded', loading: 'is being loaded'};
 	let words = turn.runner ? runnerName(turn.runner) + ' ' + (verbs[turn.state] || turn.state) : 'No model has work';
-	if (turn.runner && number(turn.since_ms) && turn.since_ms > 0) words += ' since ' + seconds(turn.since_ms);
+	if (turn.runner && number(turn.since_ms) && turn.since_ms > 0) words += ' for ' + seconds(turn.since_ms);
 	if (turn.runner) words += ', ' + integer(turn.served) + ' served, ' + integer(turn.left) + ' left';
 	if (turn.next) words += '; next: ' + runnerName(turn.next);
 	text($('turn'), words + '.');
@@ -379,6 +380,7 @@ function showTurn(stats) {
 /* Tables: rows are kept by key, so that focus and selection stay where they are. */
 
 function rows(body, list, create, fill) {
+	const active = document.activeElement;
 	const old = new Map([...body.children].map(node => [node.dataset.key, node]));
 	let before = null;
 	for (const [key, value] of list) {
@@ -393,13 +395,14 @@ function rows(body, list, create, fill) {
 		if (place !== node) body.insertBefore(node, place);
 		before = node;
 	}
-	const active = document.activeElement;
 	for (const node of old.values()) {
 		const had = node.contains(active);
 		const next = node.nextElementSibling || node.previousElementSibling;
 		node.remove();
 		if (had) (next && next.querySelector('button') || $('jobs')).focus();
 	}
+	// a row that was moved loses the focus
+	if (body.contains(active) && document.activeElement !== active) active.focus({preventScroll: true});
 	body.closest('table').hidden = list.length === 0;
 }
 
@@ -452,7 +455,9 @@ function fillJob(node, job) {
 }
 
 function showJobs() {
-	rows($('jobs-rows'), state.requests.map(job => [job.key, job]), createJob, fillJob);
+	// those that run stay first, as they came
+	const list = [...state.requests].sort((a, b) => (a.place || 0) - (b.place || 0));
+	rows($('jobs-rows'), list.map(job => [job.key, job]), createJob, fillJob);
 	$('jobs-none').hidden = state.requests.length > 0;
 }
 
@@ -524,14 +529,15 @@ function fillProject(node, project) {
 	const figures = project.figures || {};
 	twoLines(cell(node, 0), project.name, typeof figures.class === 'string' ? figures.class : '');
 	const place = cell(node, 1);
-	if (!place.firstChild) place.append(make('span'), make('span', {class: 'share', 'aria-hidden': 'true'}, make('span')));
-	text(place.firstChild, percent(project.share) + (project.used ? ', ' + seconds(project.used * 1000) : ''));
-	place.lastChild.firstChild.style.width = 100 * (project.share || 0) + '%';
+	if (!place.firstChild) place.append(make('span'), make('span', {class: 'share', 'aria-hidden': 'true'}, make('span')), make('small'));
+	text(place.firstChild, percent(project.share));
+	text(place.lastChild, project.used ? seconds(project.used * 1000) : '');
+	place.children[1].firstChild.style.width = 100 * (project.share || 0) + '%';
 	const done = pick(figures, 'completed');
 	twoLines(cell(node, 2), living.filter(isRunning).length + ' running', waiting.length + ' waiting' + (number(done) ? ', ' + integer(done) + ' done' : ''), 'figure');
 	const wait = pick(figures.wait_time_ms, 'p50');
 	const longest = Math.max(0, ...waiting.map(job => job.wait_ms));
-	twoLines(cell(node, 4), integer(figures.loads), number(figures.warm_start_rate) ? percent(figures.warm_start_rate) + ' warm' : '', 'figure');
+	twoLines(cell(node, 4), number(figures.loads) ? integer(figures.loads) : '–', number(figures.warm_start_rate) ? percent(figures.warm_start_rate) + ' warm' : '', 'figure');
 	twoLines(cell(node, 3), waiting.length ? seconds(longest) : '–', number(wait) ? 'usually ' + seconds(wait) : '', 'figure');
 }
 
@@ -539,6 +545,7 @@ function showProjects(stats) {
 	const list = projectsOf(stats);
 	rows($('projects-rows'), list.map(project => [project.name, project]), () => row('Project', 'Share', 'Jobs', 'Waits now', 'Loads caused'), fillProject);
 	$('projects-none').hidden = list.length > 0;
+	$('projects-table').classList.toggle('bare', !stats.projects);
 	$('projects-note').hidden = list.length === 0;
 }
 
@@ -561,7 +568,7 @@ function noteChanges(before, stats) {
 		lately(runnerName(stats.turn.runner) + ' is being loaded' + (causes(model) ? ' for ' + causes(model) : ' by us: preload'));
 	}
 	for (const name of is.keys())
-		if (!was.has(name)) lately(name + ' is loaded, ' + (causes(name) ? 'for ' + causes(name) : 'for no job that is here now'));
+		if (!was.has(name)) lately(name + ' is loaded' + (causes(name) ? ' for ' + causes(name) : ', not for a job that is here: by another program, or preload'));
 	for (const name of was.keys()) if (!is.has(name)) lately(name + ' was unloaded');
 	if (before.paused !== stats.paused) lately(stats.paused ? 'Paused by an operator' : 'Resumed');
 	const [old, now] = [before.upstream || {}, stats.upstream || {}];

@@ -3,9 +3,12 @@
 With DASHBOARD_SHOTS=FOLDER in the environment the tests leave pictures there.
 """
 
+import contextlib
+import http.server
 import json
 import os
 import pathlib
+import threading
 
 import pytest
 from boxes import model
@@ -364,3 +367,81 @@ def test_on_an_admin_listener_it_says_so(proxy, page):
     shown = page(server)
     shown.click("#connect summary")
     shown.wait_text("This page is on the admin listener", "#connect-note")
+
+
+class Stub(http.server.BaseHTTPRequestHandler):
+    """The page of a proxy, and figures of its own that do not change: what one machine cannot be made to say at will."""
+
+    def do_GET(self):
+        if self.path == "/api/v1/events":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            for name in "stats", "requests":
+                self.wfile.write(f"event: {name}\ndata: {json.dumps(self.server.figures[name])}\n\n".encode())
+            self.server.is_over.wait()
+            return
+        status, data = self.server.page.get(self.path)
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def stub():
+    """stub(server, stats, requests): has own_url, as a proxy."""
+    with contextlib.ExitStack() as stack:
+
+        def make(server, stats, requests):
+            made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stub)
+            made.page, made.figures, made.is_over = server, {"stats": stats, "requests": {"requests": requests}}, threading.Event()
+            made.own_url = f"http://127.0.0.1:{made.server_port}"
+            thread = threading.Thread(target=made.serve_forever)
+            thread.start()
+            for step in made.server_close, thread.join, made.shutdown, made.is_over.set:
+                stack.callback(step)
+            return made
+
+        yield make
+
+
+@pytest.mark.sim(config=BOX)
+def test_all_that_the_figures_may_say_is_shown(proxy, stub, page):
+    server = turns(proxy)
+    stats = server.stats()
+    stats["upstream"]["foreign_activity"] = {"count": 2, "model": "gemma3:27b", "age_s": 12.5}
+    stats["runners"] = [
+        {"name": "gemma3:27b", "size_vram": 15 * 2**30, "vram_share": 0.682, "context_length": 8192, "pinned": True, "waiting": 1, "running": 0}
+    ]
+    stats["models"] = {"gemma3:27b": {"loads": 7, "load_time_ms": 5200.0, "generated_tokens_per_s": 21.25, "prompt_tokens_per_s": 903.4}}
+    stats["projects"] = {
+        "Docling_Machine": {"served_s": 75, "completed": 94, "loads": 6, "warm_start_rate": 0.91, "wait_time_ms": {"p50": 800}},
+        "open-webui": {"served_s": 25, "completed": 3, "loads": 1, "warm_start_rate": None, "wait_time_ms": {"p50": None}},
+    }
+    stats["cut_prompts"] = {"count": 3, "projects": [{"name": "Docling_Machine", "count": 3}], "models": []}
+    stats["turn"] |= {"state": "loading", "runner": "gemma3:27b num_ctx=8192"}
+    job = {
+        "id": "page-9", "project": "Docling_Machine", "class": "batch", "model": "gemma3:27b", "operation": "chat", "state": "queued", "age_ms": 9000,
+        "wait_ms": 8500, "place": 1, "reason": "gemma3:27b is being loaded", "forecast_ms": 14000, "tokens": None, "tokens_per_s": None,
+    }  # fmt: skip
+    shown = page(stub(server, stats, [job]))
+    for words in "Another program uses this Ollama past the queue, last with gemma3:27b", "32 % of its memory", "3 so far were longer than the context (Docling_Machine)":
+        shown.wait_text(words, "#alerts")
+    shown.wait_text("loads gemma3:27b num_ctx=8192", "#ollama.warn")
+    shown.wait_text("gemma3:27b is being loaded; starts in about 14 s", "#jobs-rows")
+    assert shown.run("document.querySelectorAll('#timeline .soon').length") == 1
+    for words in "32 % on the CPU", "context 8,192, 15.0 GiB", "21.3 tokens a second", "prompt 903 a second", "pinned", "7\n5.2 s each":
+        shown.wait_text(words, "#models-rows")
+    rows = shown.run("[...document.querySelectorAll('#projects-rows tr')].map(row => row.innerText.replace(/\\s+/g, ' '))")
+    assert [row.strip() for row in rows] == [
+        "Docling_Machine 75 % 75 s 0 running 1 waiting, 94 done 8.5 s usually 0.8 s 6 91 % warm",
+        "open-webui 25 % 25 s 0 running 0 waiting, 3 done – 1",
+    ]
+    # nothing more is said: figures grow old
+    assert not shown.run("document.querySelector('#link-text').textContent.includes('No word')")
+    shown.run("((now) => { performance.now = () => now + 30000; })(performance.now())")
+    shown.wait_text("No word for 3", "#link.warn")
