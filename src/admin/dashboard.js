@@ -203,7 +203,7 @@ function showFigures(stats) {
 	figure('Waiting', integer(stats.queued), 'of ' + integer(stats.max_queue_size), stats.reading ? integer(stats.reading) + ' still sending' : 'places in the queue');
 	figure('Running', integer(stats.in_progress), 'of ' + integer(limit), lane.reason || 'at once');
 	figure('Wait', seconds(wait.p50), 'median', '90 %: ' + seconds(wait.p90) + ', longest ' + seconds(stats.max_wait_time_ms));
-	figure('Answer', seconds(latency.p50), 'median', 'warm ' + seconds(warm.mean) + ', cold ' + seconds(cold.mean) + ' on average');
+	figure('Answer', seconds(latency.p50), 'median', 'warm ' + seconds(warm.mean) + ', cold ' + seconds(cold.mean) + ' (mean)');
 	figure('Warm starts', percent(stats.warm_start_rate), '', number(stats.warm_start_rate) ?
 		(stats.warm_start_rate > 0.8 ? 'target of 80 % met' : 'below the target of 80 %') : 'none known yet');
 	figure('Model loads', integer(stats.model_loads), '', number(stats.load_time_ms) ? seconds(stats.load_time_ms) + ' each' : 'none measured yet');
@@ -294,7 +294,7 @@ function drawJob(job, now, x, y, parts) {
 	if (job.answered !== null && end > answered) places.push([solid, bar(job, answered, end, x, y, 'streaming', parts)]);
 	const [kind, place] = places.filter(one => one[1]).sort((a, b) => b[1][1] - a[1][1])[0] || [];
 	if (place && place[1] > 14) {
-		const room = Math.floor((place[1] - 8) / 6.6);
+		const room = Math.floor((place[1] - 10) / 7.2);
 		const name = ' ' + String(job.project ?? '');
 		parts.push(draw('text', {x: place[0] + 4, y: y + LANE_PX - 5, class: kind}, colour(job.model).letter + (room > 4 ? name.slice(0, room - 1) : '')));
 	}
@@ -368,7 +368,7 @@ function showTurn(stats) {
 		text($('turn'), 'Jobs are sent in order of arrival.');
 		return;
 	}
-	const verbs = {serving: 'is being served', holding: 'is held a moment for a client that comes back', draining: 'gives way, what runs on it is finished',
+	const verbs = {serving: 'is being served', holding: 'is held a moment for a client that comes back', draining: 'gives way',
 		unloading: 'is being unloaded', loading: 'is being loaded'};
 	let words = turn.runner ? runnerName(turn.runner) + ' ' + (verbs[turn.state] || turn.state) : 'No model has work';
 	if (turn.runner && number(turn.since_ms) && turn.since_ms > 0) words += ' for ' + seconds(turn.since_ms);
