@@ -781,22 +781,23 @@ function onForget() {
 	$('pause').focus();
 }
 
-/* Connect a client: [name, lines, note]; URL, HOST and PROJECT are filled in. */
+/* Connect a client: [name, lines, note]; {url} and {project} are filled in. */
 
 const CLIENTS = [
-	['Ollama CLI', 'export OLLAMA_HOST=URL\nollama run llama3.2'],
-	['Python, ollama', 'import ollama\nclient = ollama.Client(host="URL", headers={"X-Project-Name": "PROJECT"})\n' +
+	['Ollama CLI', 'export OLLAMA_HOST={url}\nollama run llama3.2'],
+	['Python, ollama', 'import ollama\nclient = ollama.Client(host="{url}", headers={"X-Project-Name": "{project}"})\n' +
 		'print(client.chat("llama3.2", [{"role": "user", "content": "hi"}]).message.content)', 'With keys add "Authorization": "Bearer KEY" to the headers.'],
-	['OpenAI SDK', 'from openai import OpenAI\nclient = OpenAI(base_url="URL/v1", api_key="KEY",\n' +
-		'    default_headers={"X-Project-Name": "PROJECT"})'],
-	['Docling', 'from docling.datamodel.pipeline_options import ApiVlmOptions, VlmPipelineOptions\n' +
-		'options = VlmPipelineOptions(enable_remote_services=True)\noptions.vlm_options = ApiVlmOptions(\n    url="URL/v1/chat/completions",\n' +
-		'    headers={"X-Project-Name": "PROJECT", "Authorization": "Bearer KEY"},\n    params={"model": "qwen2.5vl:7b"},\n' +
-		'    prompt="Convert this page to docling.",\n    timeout=120,\n)', 'Docling loses a page that is not answered within timeout: give it more than a load takes.'],
-	['Open WebUI', 'OLLAMA_BASE_URL=URL\nENABLE_FORWARD_USER_INFO_HEADERS=true', 'Its environment. The second line makes each of its users a project of their own. In a container localhost is the container: use this machine\'s name.'],
-	['Home Assistant', 'URL/@PROJECT', 'Settings, Devices & services, Add integration, Ollama: this is the URL. It can set no header, so the path names the project.'],
-	['Continue', 'models:\n  - name: shared\n    provider: ollama\n    model: llama3.2\n    apiBase: URL\n    requestOptions:\n      headers:\n        X-Project-Name: PROJECT'],
-	['aider', 'export OLLAMA_API_BASE=URL\naider --model ollama_chat/llama3.2'],
+	['OpenAI SDK', 'from openai import OpenAI\nclient = OpenAI(base_url="{url}/v1", api_key="KEY",\n' +
+		'    default_headers={"X-Project-Name": "{project}"})'],
+	['Docling', 'from docling.datamodel.pipeline_options import VlmPipelineOptions\n' +
+		'from docling.datamodel.pipeline_options_vlm_model import ApiVlmOptions, ResponseFormat\n' +
+		'options = VlmPipelineOptions(enable_remote_services=True)\noptions.vlm_options = ApiVlmOptions(\n    url="{url}/v1/chat/completions",\n' +
+		'    headers={"X-Project-Name": "{project}", "Authorization": "Bearer KEY"},\n    params={"model": "qwen2.5vl:7b"},\n' +
+		'    prompt="Convert this page to markdown.",\n    response_format=ResponseFormat.MARKDOWN,\n    timeout=120,\n)', 'Docling loses a page that is not answered within timeout: give it more than a load takes.'],
+	['Open WebUI', 'OLLAMA_BASE_URL={url}\nENABLE_FORWARD_USER_INFO_HEADERS=true', 'Its environment. The second line makes each of its users a project of their own. In a container localhost is the container: use this machine\'s name.'],
+	['Home Assistant', '{url}/@{project}', 'Settings, Devices & services, Add integration, Ollama: this is the URL. It can set no header, so the path names the project.'],
+	['Continue', 'models:\n  - name: shared\n    provider: ollama\n    model: llama3.2\n    apiBase: {url}\n    requestOptions:\n      headers:\n        X-Project-Name: {project}'],
+	['aider', 'export OLLAMA_API_BASE={url}\naider --model ollama_chat/llama3.2'],
 ];
 
 function fill(lines) {
@@ -806,7 +807,7 @@ function fill(lines) {
 		if (/^https?:$/.test(given.protocol)) url = given.origin;
 	} catch { /* what is typed is no address yet */ }
 	const project = $('project').value.replace(/[^\w.-]/g, '_') || 'my-project';
-	return lines.replace(/URL|PROJECT/g, word => word === 'URL' ? url : project);
+	return lines.replace(/{url}|{project}/g, word => word === '{url}' ? url : project);
 }
 
 function showClients() {

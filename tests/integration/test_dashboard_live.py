@@ -3,13 +3,16 @@
 With DASHBOARD_SHOTS=FOLDER in the environment the tests leave pictures there.
 """
 
+import ast
 import contextlib
 import http.server
 import json
 import os
 import pathlib
+import queue
 import threading
 
+import ollama
 import pytest
 from boxes import model
 from browser import Browser, find_browser
@@ -352,6 +355,11 @@ def test_lines_to_copy_name_this_address(proxy, page):
     assert len(lines) == 8
     assert all(server.url in line for line in lines)
     assert f"export OLLAMA_HOST={server.url}\nollama run llama3.2" in lines
+    assert f"OLLAMA_BASE_URL={server.url}\nENABLE_FORWARD_USER_INFO_HEADERS=true" in lines
+    assert f"{server.url}/@my-project" in lines
+    assert f"export OLLAMA_API_BASE={server.url}\naider --model ollama_chat/llama3.2" in lines
+    for python in lines[1:4]:
+        ast.parse(python)
     shown.run("document.querySelector('#project').value = 'my \"page$(reboot)'")
     shown.run("document.querySelector('#address').value = 'https://box.lan:8443/x'")
     shown.run("document.querySelector('#project').dispatchEvent(new Event('input'))")
@@ -370,16 +378,16 @@ def test_on_an_admin_listener_it_says_so(proxy, page):
 
 
 class Stub(http.server.BaseHTTPRequestHandler):
-    """The page of a proxy, and figures of its own that do not change: what one machine cannot be made to say at will."""
+    """The page of a proxy, and figures of its own: what a proxy cannot be made to say at will."""
 
     def do_GET(self):
         if self.path == "/api/v1/events":
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()
-            for name in "stats", "requests":
-                self.wfile.write(f"event: {name}\ndata: {json.dumps(self.server.figures[name])}\n\n".encode())
-            self.server.is_over.wait()
+            while figures := self.server.figures.get():
+                for name, value in figures:
+                    self.wfile.write(f"event: {name}\ndata: {json.dumps(value)}\n\n".encode())
             return
         status, data = self.server.page.get(self.path)
         self.send_response(status)
@@ -393,20 +401,48 @@ class Stub(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def stub():
-    """stub(server, stats, requests): has own_url, as a proxy."""
+    """stub(server): has own_url, as a proxy, for one page; show(stats, requests) sends this to it."""
     with contextlib.ExitStack() as stack:
 
-        def make(server, stats, requests):
+        def make(server):
             made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stub)
-            made.page, made.figures, made.is_over = server, {"stats": stats, "requests": {"requests": requests}}, threading.Event()
+            made.page, made.figures = server, queue.Queue()
+            made.show = lambda stats, requests: made.figures.put([("stats", stats), ("requests", {"requests": requests})])
             made.own_url = f"http://127.0.0.1:{made.server_port}"
             thread = threading.Thread(target=made.serve_forever)
             thread.start()
-            for step in made.server_close, thread.join, made.shutdown, made.is_over.set:
+            for step in made.server_close, thread.join, made.shutdown, lambda: made.figures.put(None):
                 stack.callback(step)
             return made
 
         yield make
+
+
+def waiting(name, place, **more):
+    return {
+        "id": name, "project": "Docling_Machine", "class": "batch", "model": "gemma3:27b", "operation": "chat", "state": "queued", "age_ms": 9000,
+        "wait_ms": 8500, "place": place, "reason": "gemma3:27b is being loaded", "tokens": None, "tokens_per_s": None,
+    } | more  # fmt: skip
+
+
+# Cancel is pressed for the job that was chosen, wherever its row went.
+@pytest.mark.sim(config=BOX)
+def test_the_focus_stays_with_its_job(proxy, stub, page):
+    server = turns(proxy)
+    feed = stub(server)
+    stats = server.stats()
+    feed.show(stats, [waiting("a", 1), waiting("b", 2), waiting("c", 3)])
+    shown = page(feed)
+    shown.wait_text("c", "#jobs-rows")
+    for chosen in "c", "a", "b":
+        shown.run(f"document.querySelector(\"[aria-label='Cancel {chosen} of Docling_Machine']\").focus()")
+        for order in "cab", "bca", "abc":
+            feed.show(stats, [waiting(name, order.index(name) + 1) for name in "abc"])
+            shown.wait("[...document.querySelectorAll('#jobs-rows tr')].map(row => row.job.id).join('') === '" + order + "'")
+            assert shown.run("document.activeElement.ariaLabel") == f"Cancel {chosen} of Docling_Machine"
+    feed.show(stats, [waiting("a", 1), waiting("c", 2)])
+    shown.wait("document.querySelectorAll('#jobs-rows tr').length === 2")
+    assert shown.run("document.activeElement.ariaLabel") == "Cancel c of Docling_Machine"
 
 
 @pytest.mark.sim(config=BOX)
@@ -424,11 +460,9 @@ def test_all_that_the_figures_may_say_is_shown(proxy, stub, page):
     }
     stats["cut_prompts"] = {"count": 3, "projects": [{"name": "Docling_Machine", "count": 3}], "models": []}
     stats["turn"] |= {"state": "loading", "runner": "gemma3:27b num_ctx=8192"}
-    job = {
-        "id": "page-9", "project": "Docling_Machine", "class": "batch", "model": "gemma3:27b", "operation": "chat", "state": "queued", "age_ms": 9000,
-        "wait_ms": 8500, "place": 1, "reason": "gemma3:27b is being loaded", "forecast_ms": 14000, "tokens": None, "tokens_per_s": None,
-    }  # fmt: skip
-    shown = page(stub(server, stats, [job]))
+    feed = stub(server)
+    feed.show(stats, [waiting("page-9", 1, forecast_ms=14000)])
+    shown = page(feed)
     for words in "Another program uses this Ollama past the queue, last with gemma3:27b", "32 % of its memory", "3 so far were longer than the context (Docling_Machine)":
         shown.wait_text(words, "#alerts")
     shown.wait_text("loads gemma3:27b num_ctx=8192", "#ollama.warn")
@@ -445,3 +479,19 @@ def test_all_that_the_figures_may_say_is_shown(proxy, stub, page):
     assert not shown.run("document.querySelector('#link-text').textContent.includes('No word')")
     shown.run("((now) => { performance.now = () => now + 30000; })(performance.now())")
     shown.wait_text("No word for 3", "#link.warn")
+
+
+@pytest.mark.sim(time_scale=50)
+def test_the_lines_work_as_they_stand(proxy, page, capsys):
+    server = turns(proxy)
+    shown = page(server)
+    shown.click("#connect summary")
+    lines = shown.run("[...document.querySelectorAll('#clients pre')].map(node => node.textContent)")
+    exec(lines[1], {})
+    assert capsys.readouterr().out.strip()
+    names = {}
+    exec(lines[2], names)
+    names["client"].chat.completions.create(model="llama3.2", messages=[{"role": "user", "content": "hi"}], max_tokens=3)
+    # what Home Assistant does with its URL
+    ollama.Client(host=lines[5]).chat("llama3.2", [{"role": "user", "content": "hi"}])
+    assert [line["project_name"] for line in server.wait_log(3)] == ["my-project"] * 3
