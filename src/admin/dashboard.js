@@ -255,16 +255,17 @@ function countUse(requests, now) {
 	state.last = now;
 }
 
-function lanes(jobs, now) {
-	const free = [];
-	for (const job of jobs) {
-		if (job.lane === null) {
-			let at = free.findIndex(until => until <= job.arrived);
-			if (at < 0) at = free.length;
-			job.lane = at;
-		}
-		free[job.lane] = Math.max(free[job.lane] || 0, job.ended ?? Infinity);
-		for (let i = 0; i < job.lane; i++) free[i] ??= 0;
+// A job keeps its lane; a new one takes the first in which nobody was meanwhile. What is told of arrivals is not exact, so
+// that a later one may have come earlier.
+function lanes(jobs) {
+	const taken = [];
+	const end = job => job.ended ?? Infinity;
+	for (const job of jobs) if (job.lane !== null) (taken[job.lane] ??= []).push(job);
+	for (const job of jobs.filter(one => one.lane === null)) {
+		let at = 0;
+		while ((taken[at] || []).some(other => end(other) > job.arrived && other.arrived < end(job))) at++;
+		job.lane = at;
+		(taken[at] ??= []).push(job);
 	}
 }
 
@@ -327,7 +328,7 @@ function showTimeline() {
 	const all = [...state.jobs.values()].sort((a, b) => a.arrived - b.arrived);
 	const past = span(all, now);
 	const shown = all.filter(job => (job.ended ?? now) > now - past * 1000);
-	lanes(shown, now);
+	lanes(shown);
 	const soon = Math.max(0, ...shown.filter(job => !job.ended && job.state === 'queued' && number(job.forecast)).map(job => job.forecast)) / 1000;
 	const future = soon ? Math.min(past, soon * 1.1 + 2) : past / 40;
 	const width = Math.max(200, $('timeline-box').clientWidth);

@@ -446,6 +446,22 @@ def test_the_focus_stays_with_its_job(proxy, stub, page):
 
 
 @pytest.mark.sim(config=BOX)
+def test_bars_do_not_cover_each_other(proxy, stub, page):
+    server = turns(proxy)
+    feed = stub(server)
+    stats = server.stats()
+    # each is told of later than the one before it, and came earlier
+    ages = [9000, 20000, 40000, 15000]
+    shown = None
+    for count in range(1, len(ages) + 1):
+        feed.show(stats, [waiting(f"job-{at}", at + 1, age_ms=ages[at], wait_ms=ages[at]) for at in range(count)])
+        shown = shown or page(feed)
+        shown.wait(f"document.querySelectorAll('#timeline .bar').length === {count}")
+    bars = shown.run("[...document.querySelectorAll('#timeline .bar')].map(bar => [bar.y, bar.x, bar.width].map(one => one.baseVal.value))")
+    assert len({top for top, _, _ in bars}) == len(ages)
+
+
+@pytest.mark.sim(config=BOX)
 def test_all_that_the_figures_may_say_is_shown(proxy, stub, page):
     server = turns(proxy)
     stats = server.stats()
