@@ -38,8 +38,9 @@ static void print_loaded(const struct banner *banner)
 	fprintf(stderr, "\n");
 }
 
-/* What the clients connect to: where we listen, 0.0.0.0 and [::] being no address to connect to. */
-static void print_line_to_copy(const struct banner *banner)
+/* The URL of where we listen, between two texts; 0.0.0.0 and [::] are no address to connect to.
+ * Nothing where it is a unix socket. */
+static void print_url(const struct banner *banner, const char *before, const char *after)
 {
 	const char *port = strrchr(banner->listening, ':');
 	const char *scheme = banner->is_tls ? "https" : "http";
@@ -47,11 +48,20 @@ static void print_line_to_copy(const struct banner *banner)
 		      strncmp(banner->listening, "[::]:", strlen("[::]:")) == 0;
 
 	if (strncmp(banner->listening, "unix:", strlen("unix:")) == 0)
-		fprintf(stderr, "\n"); /* nothing that OLLAMA_HOST could name */
-	else if (is_any && port)
-		fprintf(stderr, "\n  export OLLAMA_HOST=%s://localhost%s\n\n", scheme, port);
+		return;
+	if (is_any && port)
+		fprintf(stderr, "%s%s://localhost%s%s", before, scheme, port, after);
 	else
-		fprintf(stderr, "\n  export OLLAMA_HOST=%s://%s\n\n", scheme, banner->listening);
+		fprintf(stderr, "%s%s://%s%s", before, scheme, banner->listening, after);
+}
+
+/* The listeners of admin_listen are not known here. */
+static void print_dashboard(const struct banner *banner)
+{
+	char **admin = banner->settings->admin_listen;
+
+	if (!admin || !admin[0])
+		print_url(banner, "  dashboard   ", "/dashboard\n");
 }
 
 static void print(struct banner *banner)
@@ -76,7 +86,9 @@ static void print(struct banner *banner)
 		(double)settings->default_timeout_ms / MS_PER_S);
 	fprintf(stderr, "  log         %s\n",
 		settings->request_log[0] ? settings->request_log : "off");
-	print_line_to_copy(banner);
+	print_dashboard(banner);
+	print_url(banner, "\n  export OLLAMA_HOST=", "\n");
+	fprintf(stderr, "\n");
 }
 
 static void on_head(void *arg, const struct exchange_head *head)

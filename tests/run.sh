@@ -51,7 +51,7 @@ coverage-build 300
 coverage 450
 bench 120
 "
-TEST_PACKAGES="libcmocka-dev openssl valgrind clang-tidy-14 clang-format-14 gcovr python3-venv jq curl nginx-light haproxy"
+TEST_PACKAGES="libcmocka-dev openssl valgrind clang-tidy-14 clang-format-14 gcovr python3-venv jq curl nginx-light haproxy chromium"
 
 LOGS=build/test-logs
 VENV=build/venv

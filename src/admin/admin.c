@@ -5,6 +5,7 @@
 
 #include "build_config.h"
 
+#include "admin/dashboard.h"
 #include "admin/events.h"
 #include "base/memory.h"
 #include "core/admission.h"
@@ -100,6 +101,10 @@ void admin_answer(const struct admin_view *view, const struct admin_calls *calls
 		events_answer(calls->events, client);
 		return;
 	}
+	if (route->own == OWN_DASHBOARD) {
+		dashboard_answer(client);
+		return;
+	}
 	writer = json_writer_create();
 	switch (route->own) {
 	case OWN_HEALTH:
@@ -120,6 +125,7 @@ void admin_answer(const struct admin_view *view, const struct admin_calls *calls
 	case OWN_QUEUE_PAUSE:
 	case OWN_QUEUE_RESUME:
 	case OWN_EVENTS:
+	case OWN_DASHBOARD:
 	case OWN_COUNT:
 		break;
 	}

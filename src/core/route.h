@@ -55,7 +55,8 @@ enum route_kind {
 	X(QUEUE_PAUSE, "POST", "/api/v1/queue/pause")         \
 	X(QUEUE_RESUME, "POST", "/api/v1/queue/resume")       \
 	X(EVENTS, "GET", "/api/v1/events")                    \
-	X(CONFIG, "GET", "/api/v1/config")
+	X(CONFIG, "GET", "/api/v1/config")                    \
+	X(DASHBOARD, "GET", "/dashboard")
 
 enum own_endpoint {
 #define X(symbol, method, path) OWN_##symbol,

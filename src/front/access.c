@@ -203,7 +203,9 @@ static bool needs_key(
 {
 	if (settings->api_keys_count == 0 || cors_is_preflight(head))
 		return false;
-	return route->kind != ROUTE_OWN || route->own != OWN_HEALTH;
+	/* the page asks for a key itself: a browser that opens it has no way to send one */
+	return route->kind != ROUTE_OWN ||
+	       (route->own != OWN_HEALTH && route->own != OWN_DASHBOARD);
 }
 
 /* What is ours. */

@@ -249,7 +249,7 @@ static void write_error(
 
 /* A whole answer with a body in memory. */
 static void reply_whole(
-	struct client *client, int status, struct fields *fields, const char *body, size_t length)
+	struct client *client, int status, struct fields *fields, const void *body, size_t length)
 {
 	bool is_head = client->has_head && strcmp(client->head.method, "HEAD") == 0;
 	struct framing framing = {.kind = FRAMING_LENGTH, .length = length};
@@ -322,6 +322,12 @@ void reply_json(struct client *client, int status, const char *json, size_t leng
 	fields_add_text(&fields, "Cache-Control", "no-store");
 	reply_whole(client, status, &fields, json, length);
 	fields_finish(&fields);
+}
+
+void reply_page(
+	struct client *client, int status, struct fields *fields, const void *body, size_t length)
+{
+	reply_whole(client, status, fields, body, length);
 }
 
 void reply_method_not_allowed(struct client *client, const char *allow)

@@ -35,7 +35,15 @@ def test_the_banner_names_upstream_queue_log_and_the_line_to_copy(sim, tmp_path)
     assert f"{sim.url}, Ollama 0.32.15" in said
     assert "77 waiting" in said
     assert str(log) in said
-    assert f"export OLLAMA_HOST=http://{address}\n" in said
+    assert f"dashboard   http://{address}/dashboard\n" in said
+    assert f"\n\n  export OLLAMA_HOST=http://{address}\n" in said
+
+
+@pytest.mark.sim(config=QUICK)
+def test_a_live_page_that_is_elsewhere_is_not_named(sim, tmp_path):
+    log = tmp_path / "requests.jsonl"
+    said = start_on_a_terminal("--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--upstream", sim.url, "--request-log", str(log))
+    assert "/dashboard" not in said
 
 
 def test_the_banner_says_when_ollama_does_not_answer(tmp_path):

@@ -44,6 +44,11 @@ void reply_json(struct client *client, int status, const char *json, size_t leng
 	answered_json = mem_strndup(json, length);
 }
 
+void reply_page(
+	struct client *client, int status, struct fields *fields, const void *body, size_t length)
+{
+}
+
 void reply_method_not_allowed(struct client *client, const char *allow)
 {
 	answered_status = 405;

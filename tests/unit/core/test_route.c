@@ -221,6 +221,7 @@ static void test_own_endpoints_allow_their_method_only(void **state)
 		{"/api/v1/queue/requests", OWN_QUEUE_REQUESTS, "GET", "GET, HEAD"},
 		{"/api/v1/events", OWN_EVENTS, "GET", "GET, HEAD"},
 		{"/api/v1/config", OWN_CONFIG, "GET", "GET, HEAD"},
+		{"/dashboard", OWN_DASHBOARD, "GET", "GET, HEAD"},
 		{"/api/v1/queue/requests/page-7", OWN_QUEUE_REQUEST, "DELETE", "DELETE"},
 		{"/api/v1/queue/pause", OWN_QUEUE_PAUSE, "POST", "POST"},
 		{"/api/v1/queue/resume", OWN_QUEUE_RESUME, "POST", "POST"},
