@@ -6,21 +6,13 @@
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 
-/* evhttp leaves tabs in front of a value, and then finds neither length nor coding in it. */
-static bool is_framing(const struct field *field)
-{
-	return field_is(field, "Content-Length") || field_is(field, "Transfer-Encoding");
-}
-
 static bool is_same(const struct evkeyval *line, const struct field *field)
 {
-	const char *value = line->value;
+	const char *value = line->value + strspn(line->value, " \t");
 
 	if (strncmp(line->key, field->name, field->name_length) != 0 ||
 		line->key[field->name_length] != '\0')
 		return false;
-	if (!is_framing(field))
-		value += strspn(value, " \t");
 	return strncmp(value, field->value, field->value_length) == 0 &&
 	       value[field->value_length + strspn(value + field->value_length, " \t")] == '\0';
 }

@@ -26,7 +26,6 @@ enum {
 	CHUNK_BYTES_MOST = 256 * 1024 * 1024,
 	/* What a socket's buffer takes; a longer body is better written between other work. */
 	AT_ONCE_BYTES = 64 * 1024,
-	STATUS_CONTINUE = 100,
 };
 
 struct exchange {
@@ -150,15 +149,11 @@ static int take_head(struct exchange *exchange, struct evhttp_request *request)
 static int on_header(struct evhttp_request *request, void *arg)
 {
 	struct exchange *exchange = arg;
-	int result = 0;
+	int result;
 
 	if (exchange->is_over)
 		return -1;
-	if (evhttp_request_get_response_code(request) == STATUS_CONTINUE)
-		/* Nobody asked for it; its fields are not the answer's. */
-		evhttp_clear_headers(evhttp_request_get_input_headers(request));
-	else
-		result = take_head(exchange, request);
+	result = take_head(exchange, request);
 	/* evhttp switches reading on until here. */
 	if (result == 0 && exchange->is_paused)
 		bufferevent_disable(bufferevent_of(exchange), EV_READ);
@@ -206,6 +201,17 @@ static void on_output(void *arg, size_t added, size_t removed, size_t left)
 	}
 }
 
+static void on_interim(void *arg, int status, const struct fields *fields)
+{
+	struct exchange *exchange = arg;
+
+	if (exchange->events.on_interim)
+		exchange->events.on_interim(exchange->arg, status, fields);
+}
+
+static const struct witness_events witness_events = {on_interim};
+static const struct connection_watch watch;
+
 /* Comes before evhttp looks at what was added. */
 static void on_input(void *arg, size_t added, size_t held)
 {
@@ -215,7 +221,9 @@ static void on_input(void *arg, size_t added, size_t held)
 	if (added > 0) {
 		exchange->last_activity_us = ticker_now_us();
 		exchange->has_heard = true;
+		connection_watch(exchange->connection, NULL, NULL);
 		witness_see(&exchange->witness, bufferevent_get_input(bev), added);
+		connection_watch(exchange->connection, &watch, exchange);
 		if (exchange->witness.is_wrong && exchange->is_sent)
 			stop_hearing(exchange);
 	}
@@ -396,7 +404,8 @@ struct exchange *exchange_start(struct pool *pool, const struct exchange_request
 	exchange->pool = pool;
 	exchange->events = *events;
 	exchange->arg = arg;
-	witness_init(&exchange->witness, outgoing_method(request->method));
+	witness_init(
+		&exchange->witness, outgoing_method(request->method), &witness_events, exchange);
 	exchange->last_activity_us = ticker_now_us();
 	if (outgoing_init(&exchange->outgoing, request) && begin(exchange, request->wants_fresh))
 		return exchange;

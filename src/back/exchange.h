@@ -3,16 +3,15 @@
  * (docs/decisions/0001). Started by relay (jobs), pass and probe. The user gives method, target,
  * fields and body and is told what comes back; time limits are the user's own.
  *
- * Order of events: on_connected?, on_head?, on_data*, on_end. on_end comes exactly once, unless
- * exchange_cancel() was called; it may come before exchange_start() returns only as ret = NULL
- * (then no event is sent at all). The exchange frees itself after on_end or cancel.
+ * Order of events: on_connected?, on_interim*, on_head?, on_data*, on_end. on_end comes exactly
+ * once, unless exchange_cancel() was called; it may come before exchange_start() returns only as
+ * ret = NULL (then no event is sent at all). The exchange frees itself after on_end or cancel.
  *
  * All addresses of the upstream are tried in turn until one accepts. An answer is read by our own
- * rules (RFC 9112) beside evhttp's, byte for byte (back/witness): any 1xx but 100, a doubtful
- * length, a line without CRLF, a head over 64 KiB are MALFORMED, also where what is wrong came with
- * the head; what comes later and is wrong makes it TRUNCATED, and nothing is passed on that came in
- * one read with it. What evhttp cannot do: a 102 or 103 costs the answer, chunk extensions are
- * malformed, and a chunk is held in memory until it is whole.
+ * rules (RFC 9112) beside evhttp's, byte for byte (back/witness): a 101, a doubtful length, a line
+ * without CRLF, a head over 64 KiB are MALFORMED, also where what is wrong came with the head; what
+ * comes later and is wrong makes it TRUNCATED, and nothing is passed on that came in one read with
+ * it. A chunk is held in memory until it is whole: evhttp cannot do otherwise.
  */
 #ifndef SO_BACK_EXCHANGE_H
 #define SO_BACK_EXCHANGE_H
@@ -55,6 +54,8 @@ struct exchange_head {
 struct exchange_events {
 	/* Connected, the request is being sent. May be called before exchange_start() returns. */
 	void (*on_connected)(void *arg);
+	/* Of a status from 100 to 199, but for 101; NULL: not wanted. Nobody asked for a 100. */
+	void (*on_interim)(void *arg, int status, const struct fields *fields);
 	void (*on_head)(void *arg, const struct exchange_head *head);
 	/* The callee takes what it wants out of `data` (evbuffer_add_buffer moves it); the rest is
 	 * thrown away. */

@@ -24,7 +24,6 @@ enum {
 	MOVED_AT_ONCE_BYTES = 256 * 1024,
 	/* Of a chunk; the rest of a longer one comes as the next piece. */
 	PIECE_BYTES_MOST = 256 * 1024,
-	STATUS_CONTINUE = 100,
 	STATUS_SWITCHING = 101,
 	STATUS_FINAL_FIRST = 200,
 };
@@ -141,8 +140,8 @@ static void take_head(struct tunnel *tunnel, const struct response_head *head)
 		take_final_head(tunnel, head);
 	else if (head->status == STATUS_SWITCHING)
 		end(tunnel, EXCHANGE_MALFORMED);
-	else if (head->status == STATUS_CONTINUE && tunnel->events.on_interim)
-		tunnel->events.on_interim(tunnel->arg, head->status);
+	else if (tunnel->events.on_interim)
+		tunnel->events.on_interim(tunnel->arg, head->status, &head->fields);
 }
 
 /* false: more has to come. */

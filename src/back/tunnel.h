@@ -6,7 +6,7 @@
  * on_room at any time before on_end. The tunnel frees itself after on_end or cancel.
  *
  * Memory: what waits to be sent is bounded by the user (TUNNEL_HIGH_BYTES and its last piece), what
- * was read by one read. 1xx but 100 are dropped; 101 is malformed, as nobody asked for it.
+ * was read by one read. 101 is malformed, as nobody asked for it.
  */
 #ifndef SO_BACK_TUNNEL_H
 #define SO_BACK_TUNNEL_H
@@ -28,8 +28,8 @@ enum {
 
 struct tunnel_events {
 	void (*on_connected)(void *arg);
-	/* Ollama's 100 Continue, because the request carried Expect. */
-	void (*on_interim)(void *arg, int status);
+	/* As exchange's; a 100 Continue comes because the request carried Expect. */
+	void (*on_interim)(void *arg, int status, const struct fields *fields);
 	void (*on_head)(void *arg, const struct exchange_head *head);
 	/* Once for each upstream chunk; a chunk over 256 KiB comes in pieces. */
 	void (*on_data)(void *arg, struct evbuffer *data);

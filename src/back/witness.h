@@ -1,9 +1,10 @@
 /*
  * A second reader of an answer that evhttp reads: it looks at the same raw bytes as they arrive and
- * before evhttp does, by the strict rules of http/ (RFC 9112 §2.2, §4, §5, §7.1), takes none and
- * copies the head only. evhttp takes bare LFs, folded lines, NULs, versions, sizes and chunk ends
- * for sound that two readers could read in two ways. Called by back/exchange only, which believes
- * no answer that its witness does not.
+ * before evhttp does, by the strict rules of http/ (RFC 9112 §2.2, §4, §5, §7.1). evhttp takes bare
+ * LFs, folded lines, NULs, versions, sizes and chunk ends for sound that two readers could read in
+ * two ways. And it does not know all that is sound: interim answers (RFC 9110 §15.2) and chunk
+ * extensions (RFC 9112 §7.1.1) are taken out of its input. Called by back/exchange only, which
+ * believes no answer that its witness does not.
  */
 #ifndef SO_BACK_WITNESS_H
 #define SO_BACK_WITNESS_H
@@ -16,10 +17,18 @@
 
 struct evbuffer;
 
+struct witness_events {
+	/* 100 or 102 to 199. */
+	void (*on_interim)(void *arg, int status, const struct fields *fields);
+};
+
 struct witness {
 	const char *method; /* of the request; not copied */
-	char *bytes;	    /* of a head that is not whole; NULL: none */
+	const struct witness_events *events;
+	void *arg;
+	char *bytes; /* of a head that is not whole; NULL: none */
 	size_t collected;
+	size_t head_bytes;	   /* how long the final answer's is */
 	int match;		   /* how much of a head's end was seen */
 	struct response_head head; /* the final answer's, from has_head until it is forgotten */
 	struct chunked_watch chunks;
@@ -28,10 +37,15 @@ struct witness {
 	bool is_wrong; /* the answer is malformed; for good */
 };
 
-void witness_init(struct witness *witness, const char *method);
+/* `events` is not copied. */
+void witness_init(struct witness *witness, const char *method, const struct witness_events *events,
+	void *arg);
 void witness_finish(struct witness *witness);
-/* The last `added` bytes of `input` are new. Interim answers of status 100 are passed over; any
- * other is wrong, since evhttp takes it for the answer. */
+/*
+ * The last `added` bytes of `input` are new. Called from the input's own callback, which may "add
+ * or remove data" (event2/buffer.h): a head comes back when it is whole and final. The caller has
+ * to be deaf to what this changes.
+ */
 void witness_see(struct witness *witness, struct evbuffer *input, size_t added);
 /* Frees the head. */
 void witness_forget_head(struct witness *witness);

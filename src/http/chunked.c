@@ -78,6 +78,7 @@ static bool parse_size(const char *line, uint64_t *ret_size)
 {
 	uint64_t size = 0;
 	int digits = 0;
+	size_t blanks;
 
 	while (hex_value((unsigned char)line[digits]) >= 0) {
 		if (digits == SIZE_MOST_DIGITS)
@@ -86,10 +87,10 @@ static bool parse_size(const char *line, uint64_t *ret_size)
 		digits++;
 	}
 	line += digits;
-	while (digits > 0 && (*line == ' ' || *line == '\t'))
-		line++;
-	if (digits == 0 || (*line != '\0' && *line != ';') || size > INT64_MAX ||
-		!is_extension(line))
+	blanks = strspn(line, " \t");
+	/* Blanks are a part of an extension (BWS): alone they are of no grammar. */
+	if (digits == 0 || size > INT64_MAX || (line[blanks] != ';' && *line != '\0') ||
+		!is_extension(line + blanks))
 		return false;
 	*ret_size = size;
 	return true;
@@ -200,7 +201,11 @@ enum chunked_status chunked_decode(struct chunked *chunked, struct evbuffer *inp
 
 enum watch_state {
 	WATCH_SIZE, /* 0, so that a zeroed struct begins there */
+	/* what is dropped, from here to WATCH_ESCAPED */
 	WATCH_BLANKS,
+	WATCH_EXTENSION,
+	WATCH_QUOTED,
+	WATCH_ESCAPED,
 	WATCH_SIZE_LF,
 	WATCH_DATA,
 	WATCH_DATA_CR,
@@ -214,20 +219,38 @@ enum watch_state {
 	WATCH_WRONG,
 };
 
-/* In a size line, behind at least one digit. */
+/* In a size line, behind at least one digit and perhaps blanks. */
 static enum watch_state watch_size_end(unsigned char byte)
 {
-	if (byte == '\r')
-		return WATCH_SIZE_LF;
+	if (byte == ';')
+		return WATCH_EXTENSION;
 	return byte == ' ' || byte == '\t' ? WATCH_BLANKS : WATCH_WRONG;
+}
+
+/* As is_extension() has it. */
+static enum watch_state watch_extension(enum watch_state state, unsigned char byte)
+{
+	char letter = (char)byte;
+
+	if (state == WATCH_EXTENSION && byte == '\r')
+		return WATCH_SIZE_LF;
+	if (!split_is_value(&letter, 1))
+		return WATCH_WRONG;
+	if (state == WATCH_ESCAPED)
+		return WATCH_QUOTED;
+	if (byte == '"')
+		return state == WATCH_QUOTED ? WATCH_EXTENSION : WATCH_QUOTED;
+	return state == WATCH_QUOTED && byte == '\\' ? WATCH_ESCAPED : state;
 }
 
 static enum watch_state watch_size(struct chunked_watch *watch, unsigned char byte)
 {
 	int digit = hex_value(byte);
 
+	if (digit < 0 && watch->digits > 0)
+		return byte == '\r' ? WATCH_SIZE_LF : watch_size_end(byte);
 	if (digit < 0)
-		return watch->digits > 0 ? watch_size_end(byte) : WATCH_WRONG;
+		return WATCH_WRONG;
 	if (watch->digits++ == SIZE_MOST_DIGITS)
 		return WATCH_WRONG;
 	watch->left = watch->left * 16 + (uint64_t)digit;
@@ -275,6 +298,10 @@ static enum watch_state watch_byte(struct chunked_watch *watch, unsigned char by
 		return watch_size(watch, byte);
 	case WATCH_BLANKS:
 		return watch_size_end(byte);
+	case WATCH_EXTENSION:
+	case WATCH_QUOTED:
+	case WATCH_ESCAPED:
+		return watch_extension(state, byte);
 	case WATCH_SIZE_LF:
 		return watch_size_lf(watch, byte);
 	case WATCH_DATA_CR:
@@ -321,21 +348,40 @@ bool chunked_watch_is_done(const struct chunked_watch *watch)
 	return watch->state == WATCH_DONE;
 }
 
+static bool is_dropped(int state)
+{
+	return state >= WATCH_BLANKS && state <= WATCH_ESCAPED;
+}
+
+static void keep(struct evbuffer *kept, const void *bytes, size_t length)
+{
+	if (kept && length > 0)
+		evbuffer_add(kept, bytes, length);
+}
+
 enum chunked_status chunked_watch_feed(
-	struct chunked_watch *watch, const void *bytes, size_t length)
+	struct chunked_watch *watch, const void *bytes, size_t length, struct evbuffer *kept)
 {
 	const unsigned char *at = bytes;
 	const unsigned char *end = at + length;
 
 	while (at < end && watch->state < WATCH_DONE) {
 		if (watch->state == WATCH_DATA) {
-			at += watch_data(watch, (size_t)(end - at));
+			size_t data = watch_data(watch, (size_t)(end - at));
+
+			keep(kept, at, data);
+			at += data;
 			continue;
 		}
 		watch->state = (int)watch_byte(watch, *at);
+		if (is_dropped(watch->state))
+			watch->has_dropped = true;
+		else
+			keep(kept, at, 1);
 		if (*at++ != '\n' && ++watch->line_bytes > LINE_MOST_BYTES)
 			watch->state = WATCH_WRONG;
 	}
+	keep(kept, at, (size_t)(end - at));
 	if (watch->state == WATCH_WRONG)
 		return CHUNKED_WRONG;
 	return watch->state == WATCH_DONE ? CHUNKED_DONE : CHUNKED_MORE;

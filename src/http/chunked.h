@@ -46,15 +46,16 @@ struct chunked_watch {
 	uint64_t left; /* bytes left of the chunk that is being read */
 	size_t line_bytes;
 	size_t trailer_bytes;
+	bool has_dropped; /* an extension, or a part of one, was seen; only ever set */
 };
 
 /*
  * Looks at the next bytes. WRONG: what the decoder refuses, told at the byte with which it becomes
- * sure, or an extension: evhttp knows none. Bytes behind the end are not looked at. Once WRONG or
- * DONE it stays so.
+ * sure. Bytes behind the end are not looked at. Once WRONG or DONE it stays so. `kept`, unless it
+ * is NULL, gets a copy of all but the extensions and the blanks before them (RFC 9112 §7.1.1).
  */
 MUST_CHECK enum chunked_status chunked_watch_feed(
-	struct chunked_watch *watch, const void *bytes, size_t length);
+	struct chunked_watch *watch, const void *bytes, size_t length, struct evbuffer *kept);
 /* Passes over bytes that nobody has to look at. false: these are not all in the middle of a chunk:
  * feed them. */
 MUST_CHECK bool chunked_watch_skip(struct chunked_watch *watch, size_t length);

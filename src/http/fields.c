@@ -170,7 +170,7 @@ bool hop_by_hop_has(const struct hop_by_hop *hops, const struct field *field)
 	static const char *const always[] = {"Connection", "Keep-Alive", "Proxy-Connection", "TE",
 		"Trailer", "Transfer-Encoding", "Upgrade"};
 	static const char *const never[] = {
-		"Host", "Content-Length", "Authorization", "Content-Type"};
+		"Host", "Content-Length", "Authorization", "Content-Type", "Expect", "Origin"};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(always); i++) {
 		if (field_is(field, always[i]))

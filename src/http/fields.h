@@ -68,8 +68,8 @@ void hop_by_hop_collect(struct hop_by_hop *hops, const struct fields *fields);
 /*
  * Must not be forwarded (RFC 9110 §7.6.1): Connection and all it names, Keep-Alive,
  * Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade. Content-Length is framing and is not
- * among them. What Connection names is ignored for Host, Content-Length, Authorization and
- * Content-Type: a peer could strip them so.
+ * among them. What Connection names is ignored for Host, Content-Length, Authorization,
+ * Content-Type, Origin and Expect: a peer could strip them so.
  */
 bool hop_by_hop_has(const struct hop_by_hop *hops, const struct field *field);
 /* Appends "Name: value\r\n" of one field. */

@@ -13,6 +13,7 @@
 #include "core/match.h"
 #include "core/route.h"
 #include "front/client.h"
+#include "front/reply.h"
 #include "http/head.h"
 
 enum {
@@ -23,6 +24,7 @@ enum {
 	US_PER_MS = 1000,
 	/* What a longer way is cut to, as RFC 9110 §7.6.2 allows. */
 	HOPS_MOST = 1000,
+	STATUS_CONTINUE = 100,
 };
 
 /* Our name in Via: unique to the process, so that several proxies in a row are no loop (RFC 9110
@@ -169,6 +171,29 @@ void forward_response(struct forward *forward, const struct fields *upstream,
 	if (warm != KNOWN_NOT)
 		fields_add_text(&forward->fields, "X-Model-Warm-Start",
 			warm == KNOWN_TRUE ? "true" : "false");
+}
+
+void forward_interim(struct client *client, int status, const struct fields *upstream)
+{
+	struct fields fields = {0};
+	struct hop_by_hop hops;
+
+	if (status == STATUS_CONTINUE) {
+		client_send_continue(client);
+		return;
+	}
+	if (client_head(client)->version_minor == 0 || !client_has_room(client))
+		return;
+	hop_by_hop_collect(&hops, upstream);
+	for (size_t i = 0; i < upstream->count; i++) {
+		const struct field *field = &upstream->items[i];
+
+		if (!field_is(field, "Content-Length") && !hop_by_hop_has(&hops, field))
+			fields_add(&fields, field->name, field->name_length, field->value,
+				field->value_length);
+	}
+	reply_interim(client, status, &fields);
+	fields_finish(&fields);
 }
 
 char *forward_target(const struct request_head *head, const struct route *route)

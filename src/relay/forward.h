@@ -43,6 +43,12 @@ void forward_request(struct forward *forward, const struct client *client,
  */
 void forward_response(struct forward *forward, const struct fields *upstream,
 	const struct record *record, enum known warm);
+/*
+ * An interim answer of Ollama's, before the head (RFC 9110 §15.2): a 100 only where the client
+ * waits for one, any other without hop-by-hop fields and framing. None to HTTP/1.0, and none to a
+ * client that does not read: a flood of them would fill memory.
+ */
+void forward_interim(struct client *client, int status, const struct fields *upstream);
 /* The target to send on: as received, or the alias's path with the query that was received. A new
  * string, the caller frees. */
 char *forward_target(const struct request_head *head, const struct route *route);

@@ -27,11 +27,11 @@ static void on_connected(void *arg)
 	pass_arm(pass);
 }
 
-static void on_interim(void *arg, int status)
+static void on_interim(void *arg, int status, const struct fields *fields)
 {
 	struct pass *pass = arg;
 
-	client_send_continue(pass->client);
+	forward_interim(pass->client, status, fields);
 }
 
 /* The length of an answer to HEAD and of a 304 is passed on, though no body follows; that of a 204
@@ -236,6 +236,7 @@ static bool fill_body(void *arg, struct evbuffer *out)
 
 static const struct exchange_events exchange_events = {
 	.on_connected = on_connected,
+	.on_interim = on_interim,
 	.on_head = on_head,
 	.on_data = on_data,
 	.on_end = on_exchange_end,

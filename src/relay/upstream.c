@@ -87,6 +87,15 @@ static void on_connected(void *arg)
 	relay_arm(carried);
 }
 
+static void on_interim(void *arg, int status, const struct fields *fields)
+{
+	struct relay_job *carried = arg;
+
+	/* A heartbeat may have committed the answer. */
+	if (carried->job.reply == REPLY_NONE || carried->job.reply == REPLY_INTERIM)
+		forward_interim(carried->client, status, fields);
+}
+
 static void begin_tap(struct relay_job *carried, const struct exchange_head *head)
 {
 	const struct field *type = fields_find(head->fields, "Content-Type");
@@ -248,6 +257,7 @@ static void on_end(void *arg, enum exchange_end end)
 
 static const struct exchange_events events = {
 	.on_connected = on_connected,
+	.on_interim = on_interim,
 	.on_head = on_head,
 	.on_data = on_data,
 	.on_end = on_end,

@@ -19,6 +19,8 @@ STARTS_MOST = 5
 POLL_SECONDS = 0.01
 # Short, so that what a program only waits for ends soon; long enough for a busy machine.
 CLIENT_SECONDS = 1
+# A head that comes byte by byte has to be whole by then.
+HEAD_SECONDS = 3
 UPSTREAM_SECONDS = 2
 
 NGINX = """
@@ -79,7 +81,7 @@ class Ours:
 
     def __init__(self, folder):
         self.upstream = Upstream()
-        flags = ["--header-timeout", CLIENT_SECONDS, "--body-timeout", CLIENT_SECONDS]
+        flags = ["--header-timeout", HEAD_SECONDS, "--body-timeout", CLIENT_SECONDS]
         flags += ["--upstream-first-byte-timeout", UPSTREAM_SECONDS, "--upstream-idle-timeout", UPSTREAM_SECONDS]
         flags += ["--drain-timeout", CLIENT_SECONDS, "--log-level", "error"]
         # the scripted upstream has no /api/ps: turns would wait for it, and ask it about models

@@ -257,3 +257,36 @@ def test_the_problem_is_forgotten_with_its_cause(authority, proxy, upstream, wir
     wait_for(lambda: "certificate" in wire(server.url).ask("GET", "/api/tags").body.decode())
     other.close()
     wait_for(lambda: "refuses connections" in wire(server.url).ask("GET", "/api/tags").body.decode())
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_interim_answers_and_extensions_are_taken_out(authority, proxy, upstream, wire, scheme):
+    """What evhttp does not know leaves its input as it comes, decrypted or plain: in one record, byte by byte, among megabytes."""
+    block = b"x" * 70000
+    bodies = {
+        b"/whole": (b"2;a\r\nfi\r\n2 ; b\r\nne\r\n0;c\r\n\r\n", b"fine"),
+        b"/bytes": (b'2;a="\\";"\r\nfi\r\n2\r\nne\r\n0;c\r\n\r\n', b"fine"),
+        b"/long": ((b"11170;a;b=c\r\n" + block + b"\r\n") * 40 + b"0\r\n\r\n", block * 40),
+    }
+
+    def answer(connection, head):
+        target = head.split(b" ")[1]
+        if target not in bodies:
+            return answer_json(connection, head)
+        text = b"HTTP/1.1 103 Early Hints\r\nX-Hint: 1\r\n\r\n"
+        text += b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + bodies[target][0]
+        size = 1 if target == b"/bytes" else len(text)
+        for at in range(0, len(text), size):
+            connection.sendall(text[at : at + size])
+        return True
+
+    files = authority.issue("box") if scheme == "https" else (None, None)
+    other = upstream(*files, answer)
+    flags = ("--upstream-ca", authority.certificate) if scheme == "https" else ()
+    server = proxy(*flags, upstream=f"{scheme}://127.0.0.1:{other.port}")
+    wait_for(lambda: upstream_state(server) == "up")
+    connection = wire(server.url)
+    for target in list(bodies) * 3:
+        connection.send(request("GET", target.decode()))
+        assert connection.read_head().status == 103
+        assert connection.read_answer().body == bodies[target][1]

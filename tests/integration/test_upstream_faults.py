@@ -13,7 +13,7 @@ def ask(wire, server, stream=True, target="/api/chat"):
     return connection
 
 
-@pytest.mark.parametrize("kind", ["malformed_head", "header_103", "big_head"])
+@pytest.mark.parametrize("kind", ["malformed_head", "big_head"])
 @pytest.mark.sim(config=QUICK)
 def test_a_malformed_answer_is_502(sim, proxy, wire, kind):
     server = proxy()

@@ -444,4 +444,118 @@ CASES = [
         ways=ALL,
         upstream=(framing("length"), body(JSON)),
     ),
+    # Second reading
+    taken(
+        "length-zero-then-request",
+        "CL.0",
+        "a length of 0, and the next request right behind",
+        head(b"Content-Length: 0", start=b"POST /t/x HTTP/1.1") + EVIL,
+        methods=("POST", "GET"),
+        forwarded=2,
+    ),
+    Case(
+        "length-too-short",
+        "RFC 9112 §9.3",
+        "what is left of a body longer than its length is no request: the first is answered, then 400",
+        (head(b"Content-Length: 2") + b"hi, there is more\r\n\r\n",),
+        ways=ALL,
+        methods=("POST", "POST"),
+        forwarded=1,
+        connection="closed",
+    ),
+    refused(
+        "length-cr",
+        "bare CR",
+        "a CR behind the number",
+        head(b"Content-Length: 10\r") + b"0123456789",
+        ways=ALL,
+    ),
+    refused(
+        "length-next-line",
+        "RFC 9112 §6.3, malformed length",
+        "a NEL behind the number",
+        head(b"Content-Length: 10\xc2\x85") + b"0123456789",
+        ways=ALL,
+    ),
+    refused(
+        "length-thousands",
+        "RFC 9112 §6.3, malformed length",
+        "digits in groups",
+        head(b"Content-Length: 1'0") + b"0123456789",
+        ways=ALL,
+    ),
+    refused(
+        "length-three",
+        "duplicate length",
+        "two lines that agree, a third that does not",
+        head(b"Content-Length: 5", b"Content-Length: 5", b"Content-Length: 6") + b"hello",
+        ways=ALL,
+    ),
+    taken(
+        "coding-no-blank",
+        "RFC 9112 §5",
+        "no blank behind the colon",
+        head(b"Transfer-Encoding:chunked") + b"5\r\nhello\r\n0\r\n\r\n",
+        ways=ALL,
+        upstream=(body(b"hello"),),
+    ),
+    taken(
+        "coding-tab-before",
+        "RFC 9110 §5.6.3",
+        "a tab in front of the coding",
+        head(b"Transfer-Encoding: \tchunked") + b"5\r\nhello\r\n0\r\n\r\n",
+        ways=ALL,
+        upstream=(body(b"hello"),),
+        lax="RFC 9110 §5.5: white space before a value is no part of it, and HAProxy reads it so; framed anew by us",
+    ),
+    bad_coding("kelvin", ("Transfer-Encoding: chun\u212aed".encode(),), "a Kelvin sign for the k"),
+    bad_coding("cr-inside", (b"Transfer-Encoding: chun\rked",), "a CR inside of the word", rule="bare CR"),
+    bad_coding("short", (b"Transfer-Encoding: chunk",), "a word that chunked begins with"),
+    bad_coding("semicolon", (b"Transfer-Encoding: chunked;",), "a semicolon behind chunked"),
+    bad_coding("backslash", (b"Transfer-Encoding: chunke\\d",), "an escaped letter"),
+    bad_coding("two-words", (b"Transfer-Encoding: chunked chunked",), "the word twice without a comma"),
+    bad_coding("deflate-chunked", (b"Transfer-Encoding: deflate, chunked",), "another coding", status=501),
+    taken(
+        "te-0-get",
+        "TE.0",
+        "a chunked GET whose body looks like a request",
+        head(b"Transfer-Encoding: chunked", start=b"GET /t/x HTTP/1.1")
+        + b"%x\r\n" % len(EVIL)
+        + EVIL
+        + b"\r\n0\r\n\r\n",
+        upstream=(body(EVIL),),
+    ),
+    taken(
+        "te-0-head",
+        "TE.0",
+        "a chunked HEAD",
+        head(b"Transfer-Encoding: chunked", start=b"HEAD /t/x HTTP/1.1")
+        + b"%x\r\n" % len(EVIL)
+        + EVIL
+        + b"\r\n0\r\n\r\n",
+        upstream=(body(EVIL),),
+    ),
+    taken(
+        "te-0-delete",
+        "TE.0",
+        "a chunked DELETE",
+        head(b"Transfer-Encoding: chunked", start=b"DELETE /t/x HTTP/1.1")
+        + b"%x\r\n" % len(EVIL)
+        + EVIL
+        + b"\r\n0\r\n\r\n",
+        upstream=(body(EVIL),),
+    ),
+    taken(
+        "0-cl-upgrade",
+        "0.CL",
+        "an upgrade with a body: some readers take it for a tunnel's first bytes",
+        head(
+            b"Connection: Upgrade",
+            b"Upgrade: websocket",
+            b"Content-Length: %d" % len(EVIL),
+            start=b"GET /t/x HTTP/1.1",
+        )
+        + EVIL,
+        upstream=(lacks("Upgrade"), body(EVIL)),
+    ),
 ]

@@ -154,12 +154,15 @@ static void on_connected(void *arg)
 	at(user, MOMENT_CONNECTED);
 }
 
-static void on_interim(void *arg, int status)
+static void on_interim(void *arg, int status, const struct fields *fields)
 {
 	struct user *user = arg;
 
-	assert_int_equal(status, 100);
+	assert_int_equal(user->heads, 0);
 	user->interims++;
+	user->interim_status = status;
+	user->interim_fields = fields->count;
+	at(user, MOMENT_INTERIM);
 }
 
 static void on_head(void *arg, const struct exchange_head *head)
@@ -252,7 +255,8 @@ static void make_fields(struct fields *fields, const char *const *texts)
 
 bool user_try(struct user *user, const char *method, const char *target, const char *const *texts)
 {
-	static const struct exchange_events events = {on_connected, on_head, on_data, on_end};
+	static const struct exchange_events events = {
+		on_connected, on_interim, on_head, on_data, on_end};
 	struct fields fields = {0};
 	struct exchange_request request = {
 		.method = method,

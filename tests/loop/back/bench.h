@@ -38,7 +38,7 @@ void bench_settle(struct bench *bench);
 size_t bench_rss_bytes(void);
 
 /* In which event the user does something. */
-enum moment { MOMENT_NONE, MOMENT_CONNECTED, MOMENT_HEAD, MOMENT_DATA, MOMENT_END };
+enum moment { MOMENT_NONE, MOMENT_CONNECTED, MOMENT_INTERIM, MOMENT_HEAD, MOMENT_DATA, MOMENT_END };
 
 struct user {
 	struct bench *bench;
@@ -48,6 +48,8 @@ struct user {
 	enum moment pause_at;
 	int connected;
 	int interims;
+	int interim_status; /* the last one's */
+	size_t interim_fields;
 	int heads;
 	int status;
 	char *reason;

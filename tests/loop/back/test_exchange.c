@@ -232,11 +232,36 @@ static void test_an_unasked_100_is_passed_over(void **state)
 	finish();
 }
 
+static void test_interim_answers_are_told_and_are_not_the_answer(void **state)
+{
+	ask_and_hear("POST",
+		"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\nA: b\r\n\r\n"
+		"HTTP/1.1 102 Processing\r\nX-Interim: 1\r\n\r\n"
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+		false);
+	assert_int_equal(user.interims, 2);
+	assert_int_equal(user.interim_status, 102);
+	assert_int_equal(user.interim_fields, 1);
+	assert_int_equal(user.end, EXCHANGE_COMPLETE);
+	assert_int_equal(user.heads, 1);
+	assert_string_equal(user.fields, "Content-Length: 2\n");
+	assert_string_equal(user_body(&user), "ok");
+	assert_int_equal(pool_idle_connections(bench.pool), 1);
+	finish();
+}
+
+static void test_only_an_interim_answer_is_none(void **state)
+{
+	ask_and_hear("GET", "HTTP/1.1 102 Processing\r\n\r\n", true);
+	assert_int_equal(user.interims, 1);
+	assert_int_equal(user.heads, 0);
+	assert_int_equal(user.end, EXCHANGE_RESET);
+	finish();
+}
+
 static void test_malformed_answers(void **state)
 {
 	static const char *const answers[] = {
-		"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-		"HTTP/1.1 102 Processing\r\n\r\n",
 		"HTTP/1.1 101 Switching Protocols\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: "
 		"3\r\n\r\n0\r\n\r\n",
@@ -499,6 +524,8 @@ int main(void)
 		cmocka_unit_test(test_bodies_until_close),
 		cmocka_unit_test(test_connections_that_will_close_are_not_kept),
 		cmocka_unit_test(test_an_unasked_100_is_passed_over),
+		cmocka_unit_test(test_interim_answers_are_told_and_are_not_the_answer),
+		cmocka_unit_test(test_only_an_interim_answer_is_none),
 		cmocka_unit_test(test_malformed_answers),
 		cmocka_unit_test(test_an_oversized_head_is_malformed),
 		cmocka_unit_test(test_a_head_of_60_KiB_is_taken),

@@ -224,7 +224,8 @@ static void test_expect_is_answered_by_ollama(void **state)
 	start(script);
 	user_open_tunnel(&user, "POST", "/", fields, (struct framing){FRAMING_LENGTH, 4});
 	bench_settle(&bench);
-	assert_int_equal(user.interims, 1);
+	assert_int_equal(user.interims, 2);
+	assert_int_equal(user.interim_status, 100);
 	assert_int_equal(user.heads, 0);
 	assert_true(send_text("body"));
 	tunnel_send_end(user.tunnel);

@@ -42,7 +42,8 @@ static const struct text bad_heads[] = {
 	TEXT(OK "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"),
 	TEXT(OK "\0\r\nContent-Length: 0\r\n\r\n"),
 	TEXT("HTTP/1.1 100 Continue\n\r\n" OK "Content-Length: 0\r\n\r\n"),
-	TEXT("HTTP/1.1 102 Processing\r\n\r\n" OK "Content-Length: 0\r\n\r\n"),
+	TEXT("HTTP/1.1 102 Processing\n\r\n" OK "Content-Length: 0\r\n\r\n"),
+	TEXT("HTTP/1.1 101 Switching Protocols\r\n\r\n"),
 	TEXT("\r\n" OK "Content-Length: 0\r\n\r\n"),
 };
 
@@ -53,9 +54,17 @@ static const struct text bad_chunks[] = {
 	TEXT("-4\r\nevil\r\n0\r\n\r\n"),
 	TEXT(" 4\r\nevil\r\n0\r\n\r\n"),
 	TEXT("4\nevil\r\n0\r\n\r\n"),
+	TEXT("4 \r\nevil\r\n0\r\n\r\n"),
+	TEXT("4\t\r\nevil\r\n0\r\n\r\n"),
 	TEXT("4 x\r\nevil\r\n0\r\n\r\n"),
-	TEXT("4 ;x\r\nevil\r\n0\r\n\r\n"),
-	TEXT("4;x\r\nevil\r\n0\r\n\r\n"),
+	TEXT("4;x\nevil\r\n0\r\n\r\n"),
+	TEXT("4;x\r\r\nevil\r\n0\r\n\r\n"),
+	TEXT("4;\"x\r\nevil\r\n0\r\n\r\n"),
+	TEXT("4;\"x\r\n\"\r\nevil\r\n0\r\n\r\n"),
+	TEXT("4;\"\\\"\r\nevil\r\n0\r\n\r\n"),
+	TEXT("4;x\0\r\nevil\r\n0\r\n\r\n"),
+	TEXT("4;x\033\r\nevil\r\n0\r\n\r\n"),
+	TEXT(";x\r\nevil\r\n0\r\n\r\n"),
 	TEXT("4\0\r\nevil\r\n0\r\n\r\n"),
 	TEXT("6\r\nevil\r\n0\r\n\r\n"),
 	TEXT("2\r\nevil\r\n0\r\n\r\n"),
@@ -80,22 +89,33 @@ static void see(struct witness *witness, struct evbuffer *input, const char *byt
 	witness_see(witness, input, length);
 }
 
-/* In two pieces, or byte by byte where `cut` is 0. */
-static void see_cut(
+static void on_interim(void *arg, int status, const struct fields *fields)
+{
+	int *interims = arg;
+
+	assert_true(status == 100 || status == 103);
+	(*interims)++;
+}
+
+static const struct witness_events events = {on_interim};
+static int interims;
+
+/* In two pieces, or byte by byte where `cut` is 0. Gives what is left to evhttp; the caller frees.
+ */
+static struct evbuffer *see_cut(
 	struct witness *witness, const char *method, const char *bytes, size_t length, size_t cut)
 {
 	struct evbuffer *input = evbuffer_new();
 
-	witness_init(witness, method);
+	interims = 0;
+	witness_init(witness, method, &events, &interims);
 	if (cut > 0) {
 		see(witness, input, bytes, cut);
 		see(witness, input, bytes + cut, length - cut);
 	}
 	for (size_t at = 0; cut == 0 && at < length; at++)
 		see(witness, input, bytes + at, 1);
-	/* none is taken */
-	assert_int_equal(evbuffer_get_length(input), length);
-	evbuffer_free(input);
+	return input;
 }
 
 static void assert_verdict(const char *method, const char *bytes, size_t length, bool is_wrong)
@@ -103,7 +123,7 @@ static void assert_verdict(const char *method, const char *bytes, size_t length,
 	for (size_t cut = 0; cut <= length; cut++) {
 		struct witness witness;
 
-		see_cut(&witness, method, bytes, length, cut);
+		evbuffer_free(see_cut(&witness, method, bytes, length, cut));
 		if (witness.is_wrong != is_wrong || witness_is_satisfied(&witness) == is_wrong)
 			print_error("cut at %zu: %s\n", cut, bytes);
 		assert_int_equal(witness.is_wrong, is_wrong);
@@ -128,13 +148,49 @@ static void test_sound_answers_are_taken_however_they_are_cut(void **state)
 		{"HEAD", OK "Content-Length: 5\r\n\r\n"},
 		{"GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\nX: y\r\n\r\n" OK
 			"Content-Length: 2\r\n\r\nok"},
+		{"GET", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" CHUNKED "0\r\n\r\n"},
+		{"GET", CHUNKED "2;x\r\nok\r\n2 ; x=\"a\\\"b;\"; \t y\r\nok\r\n0;z\r\n\r\n"},
 		{"GET", CHUNKED "0\r\n\r\n"},
-		{"GET", CHUNKED "2\r\nok\r\n00A \r\n0123456789\r\n0\r\nX: y\r\nZ:\r\n\r\n"},
+		{"GET", CHUNKED "2\r\nok\r\n00A\r\n0123456789\r\n0\r\nX: y\r\nZ:\r\n\r\n"},
 		{"GET", CHUNKED "2\r\nok\r\n0\r\n\r\nbytes behind"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
 		assert_verdict(cases[i].method, cases[i].answer, strlen(cases[i].answer), false);
+}
+
+static void test_evhttp_sees_neither_interim_answers_nor_extensions(void **state)
+{
+	static const struct {
+		const char *answer;
+		const char *seen;
+		int interims;
+	} cases[] = {
+		{OK "X: y\r\n\r\nto the end", OK "X: y\r\n\r\nto the end", 0},
+		{CHUNKED "2\r\nok\r\n0\r\n\r\nrest", CHUNKED "2\r\nok\r\n0\r\n\r\nrest", 0},
+		{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n" OK
+		 "Content-Length: 2\r\n\r\nok",
+			OK "Content-Length: 2\r\n\r\nok", 2},
+		{CHUNKED "2;x\r\n;k\r\n2 ; x=\"a\\\"b;\"\r\nok\r\n0;z\r\nT: u;v\r\n\r\n;rest",
+			CHUNKED "2\r\n;k\r\n2\r\nok\r\n0\r\nT: u;v\r\n\r\n;rest", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		size_t length = strlen(cases[i].answer);
+		size_t expected = strlen(cases[i].seen);
+
+		for (size_t cut = 0; cut <= length; cut++) {
+			struct witness witness;
+			struct evbuffer *left =
+				see_cut(&witness, "GET", cases[i].answer, length, cut);
+
+			assert_int_equal(interims, cases[i].interims);
+			assert_int_equal(evbuffer_get_length(left), expected);
+			assert_memory_equal(evbuffer_pullup(left, -1), cases[i].seen, expected);
+			evbuffer_free(left);
+			witness_finish(&witness);
+		}
+	}
 }
 
 static void test_bad_heads_are_wrong_however_they_are_cut(void **state)
@@ -161,7 +217,7 @@ static void test_a_part_of_an_answer_does_not_satisfy(void **state)
 	for (size_t length = 0; length < sizeof(answer) - 1; length++) {
 		struct witness witness;
 
-		see_cut(&witness, "GET", answer, length, length);
+		evbuffer_free(see_cut(&witness, "GET", answer, length, length));
 		assert_false(witness.is_wrong);
 		assert_false(witness_is_satisfied(&witness));
 		witness_finish(&witness);
@@ -192,17 +248,41 @@ static void ask_and_hear(
 
 static void test_a_head_that_evhttp_takes_is_malformed(void **state)
 {
-	static const struct text tab = TEXT(OK "Transfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n");
-
-	for (size_t i = 0; i <= ARRAY_LENGTH(bad_heads); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(bad_heads); i++) {
 		struct bench bench;
 		struct user user;
 
-		/* the last is sound, but evhttp sees no coding in it */
-		ask_and_hear(&bench, &user, i < ARRAY_LENGTH(bad_heads) ? bad_heads[i] : tab,
-			(struct text){0});
+		ask_and_hear(&bench, &user, bad_heads[i], (struct text){0});
 		assert_int_equal(user.end, EXCHANGE_MALFORMED);
 		assert_int_equal(user.heads, 0);
+		user_finish(&user);
+		bench_stop(&bench);
+	}
+}
+
+/* evhttp would see neither length nor coding behind a tab. */
+static void test_tabs_before_values_are_blanks(void **state)
+{
+	static const struct text answers[] = {
+		TEXT(OK "Transfer-Encoding:\tchunked\t\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+		TEXT(OK "Content-Length: \t 2 \t\r\n\r\nok"),
+		TEXT(OK "Content-Length:\t\t2\r\nX:\t\r\nY:\ta\tb\r\n\r\nok"),
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(answers); i++) {
+		struct bench bench;
+		struct user user;
+		const struct peer_step script[] = {{PEER_AWAIT, HEAD_END},
+			{PEER_SEND, answers[i].bytes, answers[i].length}, {PEER_END}};
+		const struct peer_step *const scripts[] = {script, NULL};
+
+		bench_start(&bench, scripts);
+		user_init(&user, &bench);
+		user_ask(&user, "GET", "/api/tags");
+		user_run(&user);
+		assert_int_equal(user.end, EXCHANGE_COMPLETE);
+		assert_string_equal(user_body(&user), "ok");
+		assert_int_equal(pool_idle_connections(bench.pool), 1);
 		user_finish(&user);
 		bench_stop(&bench);
 	}
@@ -263,6 +343,35 @@ static void test_nothing_of_a_bad_read_is_passed_on(void **state)
 	bench_stop(&bench);
 }
 
+/* Chunks with extensions, in one read and cut inside of one. */
+static void test_extensions_are_ignored(void **state)
+{
+	static const struct text whole =
+		TEXT(CHUNKED "2;a=\"b;c\"\r\nok\r\n4 ;x\r\nfine\r\n0;last\r\n\r\n");
+
+	for (size_t cut = 1; cut < whole.length; cut++) {
+		const struct peer_step script[] = {{PEER_AWAIT, HEAD_END},
+			{PEER_SEND, whole.bytes, cut}, {PEER_AWAIT_GO},
+			{PEER_SEND, whole.bytes + cut, whole.length - cut}, {PEER_END}};
+		const struct peer_step *const scripts[] = {script, NULL};
+		struct bench bench;
+		struct user user;
+
+		bench_start(&bench, scripts);
+		user_init(&user, &bench);
+		user_ask(&user, "GET", "/api/tags");
+		bench_settle(&bench);
+		peer_go(bench.peer);
+		user_run(&user);
+		assert_int_equal(user.end, EXCHANGE_COMPLETE);
+		assert_string_equal(user_body(&user), "okfine");
+		assert_int_equal(user.data_calls, 2);
+		assert_int_equal(pool_idle_connections(bench.pool), 1);
+		user_finish(&user);
+		bench_stop(&bench);
+	}
+}
+
 /* Reads of many sizes: those that are topped up must be seen in their order. */
 static void test_long_streams_are_followed(void **state)
 {
@@ -320,14 +429,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sound_answers_are_taken_however_they_are_cut),
+		cmocka_unit_test(test_evhttp_sees_neither_interim_answers_nor_extensions),
 		cmocka_unit_test(test_bad_heads_are_wrong_however_they_are_cut),
 		cmocka_unit_test(test_bad_chunks_are_wrong_however_they_are_cut),
 		cmocka_unit_test(test_a_part_of_an_answer_does_not_satisfy),
 		cmocka_unit_test(test_a_head_that_evhttp_takes_is_malformed),
+		cmocka_unit_test(test_tabs_before_values_are_blanks),
 		cmocka_unit_test(test_a_head_is_malformed_at_its_first_wrong_byte),
 		cmocka_unit_test(test_a_bad_chunk_in_a_later_read_cuts_the_answer),
 		cmocka_unit_test(test_a_bad_chunk_that_comes_with_the_head_is_malformed),
 		cmocka_unit_test(test_nothing_of_a_bad_read_is_passed_on),
+		cmocka_unit_test(test_extensions_are_ignored),
 		cmocka_unit_test(test_long_streams_are_followed),
 		cmocka_unit_test(test_a_bad_early_answer_is_malformed),
 	};

@@ -143,12 +143,14 @@ static void test_hop_by_hop_fields_are_known(void **state)
 		{"Host", false},
 		{"Content-Length", false},
 		{"Authorization", false},
+		{"Expect", false},
+		{"Origin", false},
 	};
 	struct fields fields = {0};
 	struct hop_by_hop hops;
 
 	fields_add_text(&fields, "Connection", "x-named, Host, content-length");
-	fields_add_text(&fields, "Connection", "X-Also-Named,authorization");
+	fields_add_text(&fields, "Connection", "X-Also-Named,authorization, Expect, origin");
 	hop_by_hop_collect(&hops, &fields);
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		const struct field field = {rows[i].name, "v", strlen(rows[i].name), 1};
