@@ -20,7 +20,13 @@ const char *figure_time(double ms, char ret_text[FIGURE_BYTES])
 {
 	/* From here on seconds are enough. */
 	static const double minute_ms = 60e3;
-	long long s = isnan(ms) ? 0 : (long long)(ms / MS_PER_S);
+	/* 30,000 years: no time, and no long long after some more. */
+	static const double most_ms = 1e15;
+	long long s;
+
+	if (!(fabs(ms) < most_ms))
+		ms = NAN;
+	s = isnan(ms) ? 0 : (long long)(ms / MS_PER_S);
 
 	if (isnan(ms) || ms < MS_PER_S)
 		UNKNOWN_OR(ms, "%.0f ms", ms);

@@ -338,7 +338,10 @@ static void add_foot(const struct frame_input *input, struct frame *frame)
 		add(input, frame, FRAME_ALARM, mem_strdup(input->view->message));
 	else if (job)
 		add(input, frame, FRAME_PLAIN,
-			mem_printf("%s  %s", job->id, job->reason ? job->reason : job->state));
+			mem_printf("%s  %s", job->id,
+				job->reason  ? job->reason
+				: job->state ? job->state
+					     : "-"));
 	else
 		add(input, frame, FRAME_PLAIN, mem_strdup(""));
 	add(input, frame, FRAME_KEYS, mem_strdup(keys));

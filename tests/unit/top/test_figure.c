@@ -19,6 +19,7 @@ static void test_times_are_short(void **state)
 	assert_string_equal(figure_time(3723e3, text), "1:02:03");
 	assert_string_equal(figure_time(76 * 3600e3, text), "3 d 4 h");
 	assert_string_equal(figure_time(NAN, text), "-");
+	assert_string_equal(figure_time(1e300, text), "-");
 }
 
 static void test_other_figures(void **state)
