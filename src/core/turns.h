@@ -17,6 +17,7 @@
 #include "core/runner.h"
 #include "core/scheduler.h"
 
+struct forecast;
 struct shares;
 struct turns;
 
@@ -60,6 +61,13 @@ void turns_loaded(struct turns *turns, int64_t took_us, int64_t loaded_us, int64
 void turns_load_failed(struct turns *turns, int64_t now_us);
 /* The runner whose load is under way, or NULL. */
 struct runner *turns_loading(const struct turns *turns);
+
+/* Sets start_us of all waiting jobs. */
+void turns_forecast(
+	struct turns *turns, const struct scheduler_view *view, struct forecast *forecast);
+/* After turns_forecast(): it stands for its runner, which is not loaded yet: of those that wait for
+ * it, it came first. */
+bool turns_loads_for(const struct turns *turns, const struct job *job);
 
 /* For people. */
 void turns_report(struct turns *turns, const struct scheduler_view *view,
