@@ -3,7 +3,7 @@
 # folder; says what it does on stderr.
 
 # shellcheck disable=SC2034 # used where this is sourced
-BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config python3 libevent-dev libevhtp-dev libssl-dev libyajl-dev libconfig-dev libsystemd-dev zlib1g-dev"
+BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config python3 libevent-dev libevhtp-dev libssl-dev libyajl-dev libconfig-dev libsystemd-dev zlib1g-dev libncurses-dev"
 
 say()
 {

@@ -1,4 +1,5 @@
-/* Arguments → serve, health or report → exit code (PRODUCT 8): 0 fine, 1 failure, 2 usage. */
+/* Arguments → serve, health, report, top or doctor → exit code (PRODUCT 8): 0 fine, 1 failure, 2
+ * usage. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,11 @@
 #include "build_config.h"
 #include "config/load.h"
 #include "config/settings.h"
+#include "doctor/doctor.h"
 #include "health/health.h"
 #include "proxy.h"
 #include "report/report.h"
+#include "top/top.h"
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -36,9 +39,13 @@ int main(int argc, char **argv)
 	struct load_result loaded;
 	int code = EXIT_FINE;
 
-	/* It has a command line of its own and reads no settings. */
+	/* They have command lines of their own. */
 	if (argc > 1 && strcmp(argv[1], "report") == 0)
 		return report_run(argc - 2, argv + 2);
+	if (argc > 1 && strcmp(argv[1], "top") == 0)
+		return top_run(argc, argv, environ);
+	if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+		return doctor_run(argc, argv, environ);
 	loaded = load_settings(argc, argv, environ);
 	switch (loaded.action) {
 	case LOAD_SERVE:
@@ -46,6 +53,13 @@ int main(int argc, char **argv)
 		break;
 	case LOAD_HEALTH:
 		code = health_run(loaded.url, loaded.settings);
+		break;
+	case LOAD_TOP:
+	case LOAD_DOCTOR:
+		/* after flags of the service: not the way to call them */
+		fputs("shared-ollama: the word top or doctor must come first; see --help\n",
+			stderr);
+		code = EXIT_USAGE;
 		break;
 	case LOAD_HELP:
 		fputs(loaded.message, stdout);

@@ -19,7 +19,14 @@
 static const char PREFIX[] = "SHARED_OLLAMA_";
 /* Not a key: where the keys are. */
 static const char CONFIG_VARIABLE[] = "CONFIG";
+/* Neither: the tools' key, which a person may have exported. */
+static const char KEY_VARIABLE[] = "KEY";
 static const char SPOOL_DIRECTORY[] = "/var/tmp";
+
+static const struct {
+	const char *word;
+	enum load_action action;
+} tools[] = {{"health", LOAD_HEALTH}, {"top", LOAD_TOP}, {"doctor", LOAD_DOCTOR}};
 
 /* What the arguments say, before anything is read. */
 struct arguments {
@@ -96,16 +103,19 @@ static char *read_flag(struct arguments *arguments, const char *flag)
 	return NULL;
 }
 
-/* The words that are no flags: `health`, and its URL. Returns NULL or what is wrong. */
+/* The words that are no flags: a tool that asks a service, and its URL. Returns NULL or what is
+ * wrong. */
 static char *read_word(struct arguments *arguments, const char *word)
 {
 	char *quoted, *message;
 
-	if (arguments->action == LOAD_SERVE && strcmp(word, "health") == 0) {
-		arguments->action = LOAD_HEALTH;
-		return NULL;
+	for (size_t i = 0; arguments->action == LOAD_SERVE && i < ARRAY_LENGTH(tools); i++) {
+		if (strcmp(word, tools[i].word) == 0) {
+			arguments->action = tools[i].action;
+			return NULL;
+		}
 	}
-	if (arguments->action == LOAD_HEALTH && !arguments->url) {
+	if (arguments->action != LOAD_SERVE && !arguments->url) {
 		arguments->url = word;
 		return NULL;
 	}
@@ -174,6 +184,11 @@ static char *unknown_variable(const char *name, size_t length)
 	return message;
 }
 
+static bool is_name(const char *variable, size_t length, const char *name)
+{
+	return length == strlen(name) && strncmp(variable, name, length) == 0;
+}
+
 /* Returns NULL or what is wrong. */
 static char *apply_variable(const char *variable, struct settings *settings)
 {
@@ -181,7 +196,7 @@ static char *apply_variable(const char *variable, struct settings *settings)
 	const struct key *key = key_find_variable(variable, length);
 	char *error, *message;
 
-	if (length == strlen(CONFIG_VARIABLE) && strncmp(variable, CONFIG_VARIABLE, length) == 0)
+	if (is_name(variable, length, CONFIG_VARIABLE) || is_name(variable, length, KEY_VARIABLE))
 		return NULL;
 	if (!key)
 		return unknown_variable(variable, length);

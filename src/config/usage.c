@@ -15,6 +15,8 @@ static const char head[] =
 	"usage: shared-ollama [-c FILE] [--FLAG VALUE]...\n"
 	"       shared-ollama health [URL]     exit 0 when it serves, 1 when not\n"
 	"       shared-ollama report [FILE]... what request logs show; report --help\n"
+	"       shared-ollama top [URL]        the queue live; top --help\n"
+	"       shared-ollama doctor [URL]     what is wrong, and its fix; doctor --help\n"
 	"\n"
 	"One URL in front of one Ollama that many programs share.\n"
 	"\n"

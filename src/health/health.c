@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask/ask.h"
+#include "ask/place.h"
 #include "base/compiler.h"
 #include "base/memory.h"
-#include "config/settings.h"
-#include "config/where.h"
-#include "health/ask.h"
-#include "health/place.h"
 #include "json/lookup.h"
 
 enum { EXIT_OK = 0, EXIT_FAIL = 1, STATUS_OK = 200, STATUS_UNAVAILABLE = 503 };
@@ -108,46 +106,19 @@ char *health_line(
 		authority, status);
 }
 
-/* The first address that speaks plain HTTP over TCP; the very first where there is none. */
-static const char *askable(char *const *listen)
-{
-	for (char *const *text = listen; *text; text++) {
-		if (!where_after_https(*text) && !where_after_unix(*text))
-			return *text;
-	}
-	return listen[0];
-}
-
-static bool find_place(const char *url, const struct settings *settings, struct place *ret_place)
-{
-	bool is_moved = settings->admin_listen && settings->admin_listen[0];
-	char **listen = is_moved ? settings->admin_listen : settings->listen;
-	const char *reason = "there is none";
-
-	if (url) {
-		if (place_parse(url, ret_place, &reason))
-			return true;
-		printf("fail: cannot use the URL: %s\n", reason);
-		return false;
-	}
-	if (listen && listen[0] && place_of_listen(askable(listen), ret_place, &reason))
-		return true;
-	printf("fail: cannot tell the URL from the address to listen on: %s: give the URL after "
-	       "`health`\n",
-		reason);
-	return false;
-}
-
 int health_run(const char *url, const struct settings *settings)
 {
 	struct place place = {0};
 	struct ask_answer answer = {0};
 	bool is_ok = false;
 	enum ask_end end;
-	char *authority;
+	char *authority, *error;
 
-	if (!find_place(url, settings, &place))
+	if (!place_find(url, settings, "health", &place, &error)) {
+		printf("fail: %s\n", error);
+		free(error);
 		return EXIT_FAIL;
+	}
 	authority = place_authority(&place);
 	end = ask_get(&place, &answer);
 	if (end == ASK_ANSWERED) {

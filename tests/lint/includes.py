@@ -23,9 +23,11 @@ ALLOWED = {
     "admin": LEAVES | {"config", "core", "observe"},
     # Tools that read the log and the endpoints; only main.c may include them.
     "report": CARRIERS,
-    "top": CARRIERS,
-    "doctor": CARRIERS,
-    "health": CARRIERS,
+    # The small client that those share which ask a running service.
+    "ask": LEAVES | {"config"},
+    "top": CARRIERS | {"ask"},
+    "doctor": CARRIERS | {"ask"},
+    "health": CARRIERS | {"ask"},
 }
 # Single headers beyond the folders.
 # front/client.h: who asked, the body of a pause, the stream of events.
@@ -40,6 +42,7 @@ HOMES = [
     ("yajl", r"yajl/.*", {"json/"}),
     ("libconfig", r"libconfig\.h(\+\+)?", {"config/"}),
     ("zlib", r"zlib\.h", {"report/input"}),
+    ("ncurses", r"(ncursesw?/)?n?curses\.h", {"top/terminal"}),
 ]
 # core decides and does no I/O: not even libevent's buffers.
 CORE_FORBIDDEN = re.compile(r"event2/.*|event\.h|sys/(socket|epoll|un|uio|stat|file)\.h|netinet/.*|netdb\.h|poll\.h|fcntl\.h|unistd\.h|signal\.h")
@@ -174,6 +177,8 @@ CASES = [
     Case("OpenSSL away from home", one("src/front/listener.c", "<openssl/ssl.h>"), [("src/front/listener.c", 1)]),
     Case("yajl away from home", one("src/observe/stats.c", "<yajl/yajl_gen.h>"), [("src/observe/stats.c", 1)]),
     Case("zlib away from home", one("src/relay/pass.c", "<zlib.h>"), [("src/relay/pass.c", 1)]),
+    Case("ncurses away from home", one("src/doctor/a.c", "<ncurses.h>"), [("src/doctor/a.c", 1)]),
+    Case("the tools' client in the serving path", one("src/relay/a.c", '"ask/ask.h"'), [("src/relay/a.c", 1)]),
     Case("libconfig away from home", one("src/main.c", "<libconfig.h>"), [("src/main.c", 1)]),
     Case("bare names", one("src/main.c", "<log.h>", '"thread.h"') | one("subprojects/ollama-sim/main.c", '"config.h"'),
          [("src/main.c", 1), ("src/main.c", 2), ("subprojects/ollama-sim/main.c", 1)]),

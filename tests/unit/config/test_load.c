@@ -213,6 +213,23 @@ static void test_spool_directory_follows_tmpdir(void **state)
 	finish(&result);
 }
 
+static void test_tools_that_ask_a_service_and_their_key(void **state)
+{
+	const char *environment[] = {"SHARED_OLLAMA_KEY=sesame", NULL};
+	struct load_result result = LOAD(environment, "top");
+
+	assert_int_equal(result.action, LOAD_TOP);
+	finish(&result);
+	result = LOAD(environment, "doctor", "box:8000");
+	assert_int_equal(result.action, LOAD_DOCTOR);
+	assert_string_equal(result.url, "box:8000");
+	finish(&result);
+	/* who serves may have it in the environment as well */
+	result = LOAD(environment);
+	assert_int_equal(result.action, LOAD_SERVE);
+	finish(&result);
+}
+
 static void test_health(void **state)
 {
 	char url[] = "http://box:8000";
@@ -430,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_listen_repeats_and_replaces_what_is_below),
 		cmocka_unit_test(test_ollama_host_is_not_the_upstream),
 		cmocka_unit_test(test_spool_directory_follows_tmpdir),
+		cmocka_unit_test(test_tools_that_ask_a_service_and_their_key),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_help_and_version_need_nothing_else_to_be_right),
 		cmocka_unit_test(test_wrong_arguments_are_usage_errors),

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "health/health.h"
-#include "health/place.h"
+#include "ask/place.h"
 
 #define HEALTH(status, state, version, queued)                                             \
 	"{\"status\":\"" status "\",\"ollama_service\":\"healthy\",\"version\":\"0.1.0\"," \

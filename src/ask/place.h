@@ -1,9 +1,10 @@
 /*
- * Where a shared-ollama is asked about its health: from a URL as people write it, or from the
- * address that the configuration listens on. Called by health.
+ * Where a shared-ollama is asked: from a URL as people write it, or from the address that the
+ * configuration listens on. Called by the tools that ask (health, top, doctor). The target is that
+ * of health unless the URL names one; a tool that asks several has its own.
  */
-#ifndef SO_HEALTH_PLACE_H
-#define SO_HEALTH_PLACE_H
+#ifndef SO_ASK_PLACE_H
+#define SO_ASK_PLACE_H
 
 #include <stdbool.h>
 
@@ -25,6 +26,13 @@ MUST_CHECK bool place_parse(const char *url, struct place *ret_place, const char
  * for port 0, which only the kernel knows, and for https:// and unix:. */
 MUST_CHECK bool place_of_listen(
 	const char *listen, struct place *ret_place, const char **ret_reason);
+struct settings;
+/* `url`, or if NULL the first plain address of `settings` that has our own endpoints. false:
+ * `ret_error` is what to print, a new string. */
+MUST_CHECK bool place_find(const char *url, const struct settings *settings, const char *command,
+	struct place *ret_place, char **ret_error);
+/* Of this machine, by its form: 127.x.x.x, ::1, localhost. */
+bool place_is_loopback(const struct place *place);
 /* A zeroed place is fine. */
 void place_finish(struct place *place);
 /* "127.0.0.1:8000" or "[::1]:8000"; a new string, the caller frees. */

@@ -1,10 +1,11 @@
-#include "health/place.h"
+#include "ask/place.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/memory.h"
+#include "config/settings.h"
 #include "config/where.h"
 
 /* What shared-ollama listens on unless told otherwise (PRODUCT 8). */
@@ -134,6 +135,45 @@ bool place_of_listen(const char *listen, struct place *ret_place, const char **r
 	place.target = mem_strdup(HEALTH_PATH);
 	*ret_place = place;
 	return true;
+}
+
+/* The first address that speaks plain HTTP over TCP; the very first where there is none. */
+static const char *askable(char *const *listen)
+{
+	for (char *const *text = listen; *text; text++) {
+		if (!where_after_https(*text) && !where_after_unix(*text))
+			return *text;
+	}
+	return listen[0];
+}
+
+bool place_find(const char *url, const struct settings *settings, const char *command,
+	struct place *ret_place, char **ret_error)
+{
+	bool is_moved = settings->admin_listen && settings->admin_listen[0];
+	char **listen = is_moved ? settings->admin_listen : settings->listen;
+	const char *reason = "there is none";
+
+	if (url) {
+		if (place_parse(url, ret_place, &reason))
+			return true;
+		*ret_error = mem_printf("cannot use the URL: %s", reason);
+		return false;
+	}
+	if (listen && listen[0] && place_of_listen(askable(listen), ret_place, &reason))
+		return true;
+	*ret_error = mem_printf("cannot tell the URL from the address to listen on: %s: give the "
+				"URL after `%s`",
+		reason, command);
+	return false;
+}
+
+bool place_is_loopback(const struct place *place)
+{
+	static const char net[] = "127.";
+
+	return strncmp(place->host, net, strlen(net)) == 0 || strcmp(place->host, "::1") == 0 ||
+	       strcmp(place->host, "localhost") == 0;
 }
 
 void place_finish(struct place *place)
