@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "health/health.h"
 #include "ask/place.h"
+#include "health/health.h"
 
 #define HEALTH(status, state, version, queued)                                             \
 	"{\"status\":\"" status "\",\"ollama_service\":\"healthy\",\"version\":\"0.1.0\"," \
