@@ -60,6 +60,9 @@ int64_t reply_error(struct client *client, const struct reply_error *error);
 char *reply_error_line(enum api_family family, bool is_sse, const char *text);
 /* A whole answer of our own endpoints, application/json, Cache-Control: no-store. */
 void reply_json(struct client *client, int status, const char *json, size_t length);
+/* The same with another type. */
+void reply_text(struct client *client, int status, const char *content_type, const char *text,
+	size_t length);
 /* true: it was a browser's preflight from an origin that may read the answers, and is answered as
  * Ollama does (204). */
 bool reply_preflight(struct client *client);

@@ -38,6 +38,17 @@ void sink_reopen(struct sink *sink);
 /* Lines that were dropped. */
 uint64_t sink_dropped(const struct sink *sink);
 
+/* What it did since it was made. */
+struct sink_report {
+	uint64_t lines; /* that were added, those that were dropped included */
+	uint64_t dropped;
+	uint64_t writes;	/* flushes that had something to write */
+	int64_t write_us;	/* the loop's time that they took, rotation included */
+	int64_t write_most_us;	/* the longest of them */
+	uint64_t waiting_bytes; /* not taken by the target yet */
+};
+struct sink_report sink_report(const struct sink *sink);
+
 /* A reader that is alive takes 1 MiB in this time; one that is not must not hold up the end. */
 enum { SINK_LAST_MS = 1000 };
 
