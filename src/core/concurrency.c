@@ -5,8 +5,10 @@
 #include <string.h>
 
 enum {
-	/* Samples of a level at least when waits are told, and at most when only ends are. */
+	/* Samples of a level at least when waits are told, fewer on the way up, where a mistake is
+	   seen at the next level; and at most when only ends are. */
 	TOLD_LEAST = 6,
+	TOLD_UPWARDS = 4,
 	SAMPLES_MOST = 24,
 	UNSIZED_MOST = 72,
 	/* Enough to prove a claim. */
@@ -179,8 +181,9 @@ static void decide_by_waits(struct concurrency *concurrency)
 {
 	const struct gauge *gauge = &concurrency->gauge;
 	double share = gauge->all_whole_us > 0 ? gauge->all_wait_us / gauge->all_whole_us : 0;
+	int least = is_open(concurrency) ? TOLD_UPWARDS : TOLD_LEAST;
 
-	if (gauge->told >= TOLD_LEAST && gauge->told >= gauge->level)
+	if (gauge->told >= least && gauge->told >= gauge->level)
 		note_waits(concurrency, gauge_serving(gauge));
 	else if (gauge->all_told >= TOLD_LEAST && gauge->all_told >= gauge->level &&
 		 share >= WAITING_SHARE && gauge->level > 1)

@@ -68,6 +68,7 @@ struct runner {
 
 	/* the turn */
 	bool is_resident;
+	bool is_loaded_by_us; /* so that it is sure which key it is */
 	struct keep_alive keep_alive;
 	bool owes_preload;     /* it is to be loaded without a job */
 	bool is_busy_with_us;  /* it is to be loaded, or being unloaded or loaded */
@@ -88,6 +89,12 @@ struct runner_alias {
 	char *other;
 };
 
+/* What num_ctx is where no request says it. */
+struct runner_context {
+	char *model;
+	int64_t length;
+};
+
 struct runners {
 	struct list all;
 	size_t count;
@@ -98,6 +105,8 @@ struct runners {
 	size_t aliases_count;
 	char **pinned; /* canonical names of models that stay loaded */
 	size_t pinned_count;
+	struct runner_context *contexts;
+	size_t contexts_count;
 };
 
 void runners_init(struct runners *runners);
@@ -113,6 +122,13 @@ const char *runners_name(const struct runners *runners, const char *model);
 /* These models, NULL-terminated, stay loaded from now on, and no others. */
 void runners_pin(struct runners *runners, char *const *models);
 bool runners_are_pinned(const struct runners *runners, const char *model);
+/*
+ * /api/ps shows `length` for this one: of a runner without num_ctx it is the model's default from
+ * now on, and the same number in a request means no runner of its own (FACTS-ollama 7).
+ */
+void runners_note_context(struct runners *runners, const struct runner *runner, int64_t length);
+/* Ollama was restarted: its defaults may be others. */
+void runners_forget_contexts(struct runners *runners);
 /* The loaded one of this canonical model name, or NULL. */
 struct runner *runners_resident(const struct runners *runners, const char *model);
 

@@ -118,6 +118,7 @@ void turns_note_service(struct turns *turns, struct runner *runner, int64_t held
 static void begin_turn(struct runner *runner, int64_t now_us)
 {
 	runner->is_resident = true;
+	runner->is_loaded_by_us = false;
 	runner->is_cut = false;
 	runner->began_us = now_us;
 	runner->served = 0;
@@ -157,6 +158,7 @@ static void forget_all(struct turns *turns)
 	}
 	memset(&turns->fits, 0, sizeof(turns->fits));
 	runners_forget_copies(&turns->runners);
+	runners_forget_contexts(&turns->runners);
 	turns_owe_preloads(turns);
 	turns->owes_verdict = false;
 }
@@ -263,6 +265,19 @@ static void learn_fit(struct turns *turns, const struct residency *residency)
 		fits_saw(&turns->fits, &now);
 }
 
+/* What models have where no request says num_ctx. */
+static void learn_contexts(struct turns *turns, const struct residency *residency)
+{
+	for (size_t i = 0; i < residency_count(residency); i++) {
+		const struct resident *resident = residency_at(residency, i);
+		const struct runner *runner = runners_resident(&turns->runners, resident->name);
+
+		if (runner && runner->is_loaded_by_us &&
+			residency_asked_us(residency) >= runner->changed_us)
+			runners_note_context(&turns->runners, runner, resident->context_length);
+	}
+}
+
 static void sync_residency(struct turns *turns, const struct scheduler_view *view)
 {
 	const struct residency *residency = view->residency;
@@ -279,6 +294,7 @@ static void sync_residency(struct turns *turns, const struct scheduler_view *vie
 	drop_vanished(turns, residency);
 	add_listed(turns, residency, view->now_us);
 	learn_fit(turns, residency);
+	learn_contexts(turns, residency);
 }
 
 /* Who is next, and what must give way. */
@@ -624,6 +640,7 @@ void turns_loaded(struct turns *turns, int64_t took_us, int64_t loaded_us, int64
 	runner_note_load(&turns->runners, runner, took_us);
 	begin_turn(runner, now_us);
 	runner->changed_us = loaded_us;
+	runner->is_loaded_by_us = true;
 	runner->broken_loads = 0;
 	turns->owes_verdict = true;
 	turns->loaded_us = loaded_us;

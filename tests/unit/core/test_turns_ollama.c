@@ -113,6 +113,22 @@ static void test_the_key_that_answers_is_the_one_that_is_loaded(void **state)
 	assert_false(jobs[1].runner->is_resident);
 }
 
+/* What /api/ps shows of a load of ours without num_ctx is what everybody has who asks for none. */
+static void test_asking_for_the_default_context_swaps_nothing(void **state)
+{
+	struct peek_result same = with_ctx(4096), other = with_ctx(8192);
+
+	tell(NULL, NULL);
+	add("a");
+	load("a:latest"); /* with 4,096 */
+	send_next(&jobs[0]);
+	add_with("a", "p", &same);
+	add_with("a", "p", &other);
+	assert_ptr_equal(jobs[1].runner, jobs[0].runner);
+	assert_ptr_not_equal(jobs[2].runner, jobs[0].runner);
+	send_next(&jobs[1]);
+}
+
 /* Our load is over when the loader says so. */
 static void test_a_list_does_not_end_a_load(void **state)
 {
@@ -352,6 +368,7 @@ int main(void)
 		OLLAMA_TEST(test_options_count_on_the_native_api_only),
 		OLLAMA_TEST(test_what_others_loaded_is_served_at_once),
 		OLLAMA_TEST(test_the_key_that_answers_is_the_one_that_is_loaded),
+		OLLAMA_TEST(test_asking_for_the_default_context_swaps_nothing),
 		OLLAMA_TEST(test_a_list_does_not_end_a_load),
 		OLLAMA_TEST(test_a_list_from_before_a_load_says_nothing_of_it),
 		OLLAMA_TEST(test_a_list_from_before_an_unload_brings_nothing_back),
