@@ -629,6 +629,8 @@ static void create_front(struct proxy *proxy)
 static void watch_signals(struct proxy *proxy)
 {
 	signal(SIGPIPE, SIG_IGN);
+	/* A file that may not grow is a full disk: write() tells. */
+	signal(SIGXFSZ, SIG_IGN);
 	for (size_t i = 0; i < ARRAY_LENGTH(handled_signals); i++) {
 		proxy->signals[i] = evsignal_new(proxy->base, handled_signals[i], on_signal, proxy);
 		evsignal_add(proxy->signals[i], NULL);

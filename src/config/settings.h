@@ -15,6 +15,7 @@
 
 enum scheduler_kind { SCHEDULER_FIFO, SCHEDULER_TURNS };
 enum concurrency_kind { CONCURRENCY_FIXED, CONCURRENCY_ADAPTIVE };
+enum traceparent { TRACEPARENT_OFF, TRACEPARENT_START };
 enum log_operations { LOG_OPERATIONS_DEFAULT, LOG_OPERATIONS_ALL };
 
 enum { API_KEY_HASH_BYTES = 32 }; /* SHA-256 */
@@ -50,6 +51,7 @@ struct settings {
 	int64_t request_log_max;  /* bytes; a fuller file is moved aside; 100 MiB */
 	int64_t request_log_keep; /* old files that stay; 5 */
 	enum log_operations log_operations;
+	enum traceparent traceparent;
 	enum log_level log_level;
 
 	/* who may; lists are NULL-terminated and may be empty */

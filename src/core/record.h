@@ -30,6 +30,7 @@ struct record {
 	char *path; /* decoded, without the query */
 	char *user_agent;
 	char *traceparent;
+	bool starts_trace; /* the traceparent is ours, the client sent no sound one */
 
 	/* monotonic microseconds; 0: not reached */
 	int64_t arrived_us; /* the head was complete */

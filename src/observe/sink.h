@@ -6,7 +6,8 @@
  * it are dropped whole. Regular files are opened with O_APPEND; what does not end with a newline
  * (a crash, another writer) gets one first, so that no two lines are ever glued together. Standard
  * output that is a pipe or a terminal is opened anew, so that O_NONBLOCK is ours alone: the file
- * description is shared with the shell and must not change. The program ignores SIGPIPE.
+ * description is shared with the shell and must not change. The program ignores SIGPIPE
+ * and SIGXFSZ.
  */
 #ifndef SO_OBSERVE_SINK_H
 #define SO_OBSERVE_SINK_H
