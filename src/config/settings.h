@@ -51,7 +51,6 @@ struct settings {
 	int64_t request_log_max;  /* bytes; a fuller file is moved aside; 100 MiB */
 	int64_t request_log_keep; /* old files that stay; 5 */
 	enum log_operations log_operations;
-	enum traceparent traceparent;
 	enum log_level log_level;
 
 	/* who may; lists are NULL-terminated and may be empty */
@@ -71,6 +70,7 @@ struct settings {
 	enum runner_options runner_options;
 	char **model_alias; /* "name=target", each name once; may be empty */
 	enum heartbeat heartbeat;
+	enum traceparent traceparent;
 	int64_t heartbeat_interval_ms; /* 10,000 */
 	int64_t image_pixels_max;      /* 0: no limit */
 

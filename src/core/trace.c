@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include <event2/util.h>
-
 enum {
 	VERSION_AT = 0,
 	TRACE_AT = 3,
@@ -14,7 +12,6 @@ enum {
 	PARENT_DIGITS = 16,
 	FLAGS_DIGITS = 2,
 	LENGTH = TRACE_PARENT_BYTES - 1,
-	RANDOM_BYTES = (TRACE_DIGITS + PARENT_DIGITS) / 2,
 };
 
 static bool is_hex(const char *text, size_t count)
@@ -50,17 +47,13 @@ bool trace_is_sound(const char *value, size_t length)
 	       is_hex(value + FLAGS_AT, FLAGS_DIGITS);
 }
 
-void trace_start(char ret_parent[TRACE_PARENT_BYTES])
+void trace_start(
+	const unsigned char random[TRACE_RANDOM_BYTES], char ret_parent[TRACE_PARENT_BYTES])
 {
 	static const char digits[] = "0123456789abcdef";
 	static const char shape[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-01";
-	unsigned char random[RANDOM_BYTES];
 	size_t used = 0;
 
-	evutil_secure_rng_get_bytes(random, sizeof(random));
-	/* Neither id may be zero. */
-	random[0] |= 1;
-	random[RANDOM_BYTES - 1] |= 1;
 	for (size_t i = 0; i < sizeof(shape); i++) {
 		unsigned char byte;
 
@@ -68,6 +61,9 @@ void trace_start(char ret_parent[TRACE_PARENT_BYTES])
 		if (shape[i] != 'x')
 			continue;
 		byte = random[used / 2];
+		/* Neither id may be zero. */
+		if (used / 2 == 0 || used / 2 == TRACE_RANDOM_BYTES - 1)
+			byte |= 1;
 		ret_parent[i] = digits[used % 2 ? byte & 0x0f : byte >> 4];
 		used++;
 	}

@@ -11,10 +11,13 @@
 
 /* "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" and NUL */
 enum { TRACE_PARENT_BYTES = 56 };
+/* What the two ids are made of. */
+enum { TRACE_RANDOM_BYTES = 24 };
 
 /* Of version 00, or of a later one that begins alike. */
 bool trace_is_sound(const char *value, size_t length);
-/* A trace that begins here, with a random id; sampled: its log line is kept. */
-void trace_start(char ret_parent[TRACE_PARENT_BYTES]);
+/* A trace that begins here; sampled: its log line is kept. */
+void trace_start(
+	const unsigned char random[TRACE_RANDOM_BYTES], char ret_parent[TRACE_PARENT_BYTES]);
 
 #endif

@@ -297,12 +297,15 @@ static bool has_trace(const struct fields *fields)
 static void fill_trace(
 	struct record *record, const struct fields *fields, const struct settings *settings)
 {
+	unsigned char random[TRACE_RANDOM_BYTES];
+
 	if (settings->traceparent == TRACEPARENT_OFF || has_trace(fields)) {
 		record->traceparent = logged_value(fields, "traceparent");
 		return;
 	}
 	record->traceparent = mem_alloc(TRACE_PARENT_BYTES);
-	trace_start(record->traceparent);
+	evutil_secure_rng_get_bytes(random, sizeof(random));
+	trace_start(random, record->traceparent);
 	record->starts_trace = true;
 }
 

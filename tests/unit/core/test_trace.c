@@ -57,17 +57,26 @@ static void test_malformed_ones(void **state)
 	}
 }
 
-static void test_new_ones_are_sound_and_differ(void **state)
+static void test_a_new_one_is_made_of_what_is_given(void **state)
 {
-	char first[TRACE_PARENT_BYTES];
-	char second[TRACE_PARENT_BYTES];
+	unsigned char random[TRACE_RANDOM_BYTES];
+	char parent[TRACE_PARENT_BYTES];
 
-	trace_start(first);
-	trace_start(second);
-	assert_int_equal(strlen(first), TRACE_PARENT_BYTES - 1);
-	assert_true(trace_is_sound(first, strlen(first)));
-	assert_true(trace_is_sound(second, strlen(second)));
-	assert_string_not_equal(first, second);
+	for (size_t i = 0; i < sizeof(random); i++)
+		random[i] = (unsigned char)(0x11 + i);
+	trace_start(random, parent);
+	assert_string_equal(parent, "00-1112131415161718191a1b1c1d1e1f20-2122232425262729-01");
+	assert_true(trace_is_sound(parent, strlen(parent)));
+}
+
+static void test_no_id_is_zero(void **state)
+{
+	static const unsigned char random[TRACE_RANDOM_BYTES];
+	char parent[TRACE_PARENT_BYTES];
+
+	trace_start(random, parent);
+	assert_string_equal(parent, "00-01000000000000000000000000000000-0000000000000001-01");
+	assert_true(trace_is_sound(parent, strlen(parent)));
 }
 
 int main(void)
@@ -75,7 +84,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sound_ones),
 		cmocka_unit_test(test_malformed_ones),
-		cmocka_unit_test(test_new_ones_are_sound_and_differ),
+		cmocka_unit_test(test_a_new_one_is_made_of_what_is_given),
+		cmocka_unit_test(test_no_id_is_zero),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
