@@ -2,7 +2,8 @@
 
 #include <stddef.h>
 
-enum { MS = 1000, S = 1000 * MS };
+#define MS INT64_C(1000)
+#define S (1000 * MS)
 
 /* 1 s, 3 s (2.5, 5) and 10 s are PRODUCT's targets; 20 s and 60 s Docling's patience. */
 const struct ladder_bounds ladder_waits = {{5 * MS, 25 * MS, 100 * MS, 250 * MS, 500 * MS, 1 * S,
