@@ -201,6 +201,8 @@ struct scheduler_view conductor_view(const struct conductor *conductor)
 		.ring = conductor->parts.ring,
 		.settings = conductor->settings,
 		.in_progress = conductor->parts.tally->in_progress,
+		.living = relay_jobs(conductor->parts.relay),
+		.places = relay_places(conductor->parts.relay),
 	};
 }
 
@@ -294,6 +296,7 @@ void conductor_run(struct conductor *conductor)
 		if (answer.look_again_us)
 			look_again(conductor, answer.look_again_us - view.now_us);
 	} while (carry_out(conductor, &answer));
+	relay_test_patience(conductor->parts.relay);
 	unload_next(conductor);
 	touch(conductor);
 	passes_look_again(conductor->parts.passes);

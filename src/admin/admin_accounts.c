@@ -143,6 +143,7 @@ static void put_usage(struct json_writer *writer, const struct account *account)
 		account->timed_loads ? (double)account->loads_us / (double)account->timed_loads
 				     : 0);
 	json_put_int(writer, "cut_prompts", (int64_t)account->cut_prompts);
+	json_put_int(writer, "patience_doubted", (int64_t)account->patience_doubted);
 	put_tokens(writer, account);
 }
 

@@ -180,6 +180,11 @@ static double cut_prompts(const struct account *account)
 	return (double)account->cut_prompts;
 }
 
+static double patience_doubted(const struct account *account)
+{
+	return (double)account->patience_doubted;
+}
+
 static double warm_starts(const struct account *account)
 {
 	return (double)account->warm;
@@ -253,6 +258,8 @@ static const struct figure project_figures[] = {
 	{"shared_ollama_project_load_seconds_total", load_s, "Their time, where it is known."},
 	{"shared_ollama_project_prompts_cut_total", cut_prompts,
 		"Jobs whose prompt Ollama cut, where that is sure."},
+	{"shared_ollama_project_patience_doubted_total", patience_doubted,
+		"Jobs whose client announced less patience than such a job takes."},
 	{"shared_ollama_project_prompt_tokens_total", prompt_tokens, "Tokens of prompts."},
 	{"shared_ollama_project_generated_tokens_total", generated_tokens, "Tokens of answers."},
 };

@@ -327,6 +327,7 @@ void admin_write_stats(struct json_writer *writer, const struct admin_view *view
 	json_put_int(writer, "received", (int64_t)jobs->received);
 	json_put_int(writer, "connections", (int64_t)view->connections);
 	json_put_int(writer, "bodies_bytes", (int64_t)view->bodies_bytes);
+	json_put_int(writer, "patience_doubted", (int64_t)view->stats->patience_doubted);
 	json_put_int(writer, "request_log_dropped", (int64_t)view->log.dropped);
 	put_log(writer, &view->log);
 	json_end_object(writer);

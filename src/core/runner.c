@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash64.h"
 #include "base/memory.h"
 #include "core/lane.h"
 #include "core/residency.h"
@@ -238,6 +239,7 @@ struct runner *runners_get(
 	runner = mem_zalloc(sizeof(*runner));
 	runner->id = ++runners->next_id;
 	runner->key = mem_strdup(key);
+	runner->key_hash = hash64_text(key);
 	runner->model = mem_strdup(name);
 	runner->spelling = mem_strdup(model);
 	runner->grow = 1;
@@ -353,14 +355,19 @@ double runner_arrivals(const struct runner *runner, int64_t now_us, double span_
 	return arrivals_now(runner, now_us) * span_us / ARRIVALS_SPAN_US;
 }
 
-double runner_clear_us(
-	const struct runners *runners, const struct runner *runner, double jobs, double parallel)
+double runner_clear_time_us(double service_us, double jobs, double parallel)
 {
 	double batch = jobs < parallel ? jobs : parallel;
 
 	if (batch < 1)
-		return jobs * runner_service_us(runners, runner);
-	return jobs / batch * runner_service_us(runners, runner) * (1 + ALPHA * (batch - 1));
+		return jobs * service_us;
+	return jobs / batch * service_us * (1 + ALPHA * (batch - 1));
+}
+
+double runner_clear_us(
+	const struct runners *runners, const struct runner *runner, double jobs, double parallel)
+{
+	return runner_clear_time_us(runner_service_us(runners, runner), jobs, parallel);
 }
 
 /* P(X <= delay) * gain - others * E[min(X, delay)] */

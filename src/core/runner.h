@@ -44,9 +44,10 @@ struct runner_survey {
 struct runner {
 	struct list link;
 	uint32_t id;
-	char *key;	/* "llama3:latest" or "llama3:latest num_ctx=8192" */
-	char *model;	/* canonical */
-	char *spelling; /* of its first client: what Ollama is asked for */
+	char *key;	   /* "llama3:latest" or "llama3:latest num_ctx=8192" */
+	char *model;	   /* canonical */
+	uint64_t key_hash; /* of base/hash64 */
+	char *spelling;	   /* of its first client: what Ollama is asked for */
 	bool has_option[PEEK_OPTION_COUNT];
 	int64_t option[PEEK_OPTION_COUNT];
 	enum runner_kind kind;
@@ -70,6 +71,8 @@ struct runner {
 	bool is_resident;
 	bool is_loaded_by_us; /* so that it is sure which key it is */
 	struct keep_alive keep_alive;
+	bool is_seen;	       /* a snapshot has listed it in this turn */
+	int unseen_loads;      /* in a row: answered well, and the next snapshot did not list it */
 	bool owes_preload;     /* it is to be loaded without a job */
 	bool is_busy_with_us;  /* it is to be loaded, or being unloaded or loaded */
 	bool is_looked_at;     /* Ollama is being asked about it */
@@ -81,6 +84,9 @@ struct runner {
 	uint64_t served;       /* jobs sent in this turn */
 	enum job_class last;   /* of the last job sent in this turn; UNSET: none was */
 	struct runner_survey survey;
+	/* scratch of turns_forecast() */
+	size_t forecast_key; /* its number there */
+	struct job *first;   /* that waits, by first arrival */
 };
 
 /* A copy of a model (`ollama cp`) has the runner of the other one. */
@@ -145,6 +151,7 @@ double runner_arrivals(const struct runner *runner, int64_t now_us, double span_
 /* W(k, n): the time to clear `jobs` with `parallel` at once. */
 double runner_clear_us(
 	const struct runners *runners, const struct runner *runner, double jobs, double parallel);
+double runner_clear_time_us(double service_us, double jobs, double parallel);
 /* How long to hold it, at most `most_us`, for a client that comes back at once: the delay d that
  * maximises P(X <= d) * gain - others * E[min(X, d)]; 0: not at all. */
 int64_t runner_hold_us(const struct runner *runner, double most_us, double gain_us, double others);

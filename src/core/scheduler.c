@@ -8,6 +8,8 @@
 #include "base/compiler.h"
 #include "base/memory.h"
 #include "config/settings.h"
+#include "core/forecast.h"
+#include "core/forecast_fill.h"
 #include "core/job.h"
 #include "core/models.h"
 #include "core/residency.h"
@@ -20,6 +22,8 @@
 /* A load that ended without an answer may be what kills Ollama: tried twice, as a job is (PRODUCT
  * 3.11). */
 enum { BROKEN_LOADS_MOST = 2, MODEL_BYTES = 256 };
+/* Before anything was measured: a short answer. */
+enum { SERVICE_PRIOR_US = 1000 * 1000 };
 
 struct scheduler {
 	double service_us; /* 0: none yet */
@@ -29,6 +33,7 @@ struct scheduler {
 	struct shares shares;
 	struct models models;
 	struct turns *turns;
+	struct forecast *forecast;
 	int64_t told; /* explain: places in order of arrival that were told */
 };
 
@@ -50,6 +55,7 @@ struct scheduler *scheduler_create(void)
 	shares_init(&scheduler->shares);
 	models_init(&scheduler->models);
 	scheduler->turns = turns_create(&scheduler->shares);
+	scheduler->forecast = forecast_create();
 	scheduler->lane = lane_create();
 	return scheduler;
 }
@@ -59,6 +65,7 @@ void scheduler_destroy(struct scheduler *scheduler)
 	if (!scheduler)
 		return;
 	turns_destroy(scheduler->turns);
+	forecast_destroy(scheduler->forecast);
 	lane_destroy(scheduler->lane);
 	models_finish(&scheduler->models);
 	shares_finish(&scheduler->shares);
@@ -92,23 +99,24 @@ int64_t scheduler_slots(const struct scheduler *scheduler, const struct settings
 
 struct scheduler_answer scheduler_first(const struct scheduler_view *view, int64_t most)
 {
-	struct scheduler_answer nothing = {.verdict = SCHEDULER_NOTHING};
+	struct scheduler_answer first = {.verdict = SCHEDULER_NOTHING};
 
 	if ((int64_t)view->in_progress >= most)
-		return nothing;
+		return first;
 	for (size_t i = 0; i < ring_count(view->ring); i++) {
 		struct job *job = ring_at(view->ring, i);
 
-		if (job->state != JOB_QUEUED)
+		/* The ring is in order of arrival, but for those that came back to their place. */
+		if (job->state != JOB_QUEUED || (first.job && job->came_us >= first.job->came_us))
 			continue;
 		/* Work past its deadline is never dispatched; its own timer ends it. */
-		if (job->deadline_us && job->deadline_us <= view->now_us)
+		if (job_is_over(job, view->now_us))
 			continue;
 		if (job_is_capped(job))
 			continue;
-		return (struct scheduler_answer){.verdict = SCHEDULER_DISPATCH, .job = job};
+		first = (struct scheduler_answer){.verdict = SCHEDULER_DISPATCH, .job = job};
 	}
-	return nothing;
+	return first;
 }
 
 void scheduler_enter(struct scheduler *scheduler, const struct settings *settings, struct job *job,
@@ -384,6 +392,43 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 	if (held_by)
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES, "%s", held_by);
 	return place;
+}
+
+/* Arrival order is the rule with one key that is always loaded. */
+static void forecast_fifo(struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	const struct forecast_box box = {
+		.slots = (uint64_t)lane_limit(scheduler->lane, view->settings)};
+	const struct forecast_key key = {
+		.service_us = (double)scheduler_expected_us(scheduler, NULL),
+		.parallel = box.slots,
+		.is_resident = true,
+	};
+
+	forecast_begin(scheduler->forecast, &box);
+	forecast_add_key(scheduler->forecast, &key);
+	forecast_fill(scheduler->forecast, view, NULL);
+	forecast_run(scheduler->forecast);
+}
+
+void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	if (view->settings->scheduler == SCHEDULER_TURNS)
+		turns_forecast(scheduler->turns, view, scheduler->forecast);
+	else
+		forecast_fifo(scheduler, view);
+}
+
+bool scheduler_loads_for(const struct scheduler *scheduler, const struct job *job)
+{
+	return turns_loads_for(scheduler->turns, job);
+}
+
+int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job)
+{
+	if (job && job->runner)
+		return (int64_t)runner_service_us(turns_runners(scheduler->turns), job->runner);
+	return scheduler->service_us > 0 ? (int64_t)scheduler->service_us : SERVICE_PRIOR_US;
 }
 
 const struct shares *scheduler_shares(const struct scheduler *scheduler)

@@ -15,6 +15,8 @@
 
 struct job;
 struct job_group;
+struct list;
+struct places;
 struct residency;
 struct ring;
 struct scheduler;
@@ -29,6 +31,10 @@ struct scheduler_view {
 	const struct ring *ring;
 	const struct settings *settings;
 	uint64_t in_progress; /* slots held */
+	/* For forecasts; NULL: not known. */
+	const struct list *living; /* struct job.link: those that run are among them */
+	const struct places *places;
+	bool all_are_back; /* their clients count as present */
 };
 
 enum scheduler_verdict {
@@ -147,6 +153,14 @@ void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *
  * scheduler_report(). */
 int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
+/* Sets start_us of all jobs that wait: when each will start by the rule, from now and without
+ * further arrivals; gates count as open. */
+void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view *view);
+/* After scheduler_forecast(): its runner is not loaded yet, and without this job nobody would load
+ * it, or somebody later. */
+bool scheduler_loads_for(const struct scheduler *scheduler, const struct job *job);
+/* How long the job is expected to hold its slot. */
+int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job);
 /* That place alone. O(waiting jobs). */
 int64_t scheduler_place(
 	struct scheduler *scheduler, const struct scheduler_view *view, const struct job *job);

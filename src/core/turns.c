@@ -16,6 +16,10 @@ enum {
 	BLIND_US = 2 * 1000 * 1000,
 	/* A name that was not there may have been pulled meanwhile. */
 	NOT_LOCAL_US = 5 * 1000 * 1000,
+	/* One may be evicted by others before it was listed; after another such load Ollama's
+	   answer is believed: it unloads at once (OLLAMA_KEEP_ALIVE=0), or does not list
+	   everything. */
+	UNSEEN_LOADS_MOST = 2,
 };
 
 #define SECOND_US 1e6
@@ -118,6 +122,7 @@ void turns_note_service(struct turns *turns, struct runner *runner, int64_t held
 static void begin_turn(struct runner *runner, int64_t now_us)
 {
 	runner->is_resident = true;
+	runner->is_seen = false;
 	runner->is_loaded_by_us = false;
 	runner->is_cut = false;
 	runner->began_us = now_us;
@@ -163,6 +168,17 @@ static void forget_all(struct turns *turns)
 	turns->owes_verdict = false;
 }
 
+/* Its load was answered well, but it was never listed: as long as somebody waits for it that is
+ * enough. Else it would be loaded again and again. */
+static bool is_believed(struct runner *runner)
+{
+	if (runner->is_seen)
+		return false;
+	if (runner->served == 0 && runner->unseen_loads < UNSEEN_LOADS_MOST)
+		runner->unseen_loads++;
+	return runner->unseen_loads >= UNSEEN_LOADS_MOST && runner->jobs.waiting > 0;
+}
+
 static void drop_vanished(struct turns *turns, const struct residency *residency)
 {
 	struct list *node;
@@ -175,7 +191,15 @@ static void drop_vanished(struct turns *turns, const struct residency *residency
 		if (!runner->is_resident || runner->jobs.running > 0 || runner == turns->victim ||
 			residency_asked_us(residency) < runner->changed_us)
 			continue;
-		if (is_listed(&turns->runners, residency, runner->model))
+		if (is_listed(&turns->runners, residency, runner->model)) {
+			/* An answer says only that it was there a moment ago. */
+			if (residency_is_snapshot(residency)) {
+				runner->is_seen = true;
+				runner->unseen_loads = 0;
+			}
+			continue;
+		}
+		if (is_believed(runner))
 			continue;
 		forget_turn(runner);
 		lane_forget(runner->lane);
@@ -226,8 +250,10 @@ static void add_listed(struct turns *turns, const struct residency *residency, i
 			strcmp(loading->model, runners_name(&turns->runners, resident->name)) == 0)
 			continue;
 		runner = guess_key(turns, resident);
-		if (residency_asked_us(residency) >= runner->changed_us)
-			begin_turn(runner, now_us);
+		if (residency_asked_us(residency) < runner->changed_us)
+			continue;
+		begin_turn(runner, now_us);
+		runner->is_seen = true;
 	}
 }
 

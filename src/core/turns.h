@@ -17,6 +17,7 @@
 #include "core/runner.h"
 #include "core/scheduler.h"
 
+struct forecast;
 struct shares;
 struct turns;
 
@@ -62,6 +63,13 @@ void turns_load_failed(struct turns *turns, int64_t now_us);
 struct runner *turns_loading(const struct turns *turns);
 /* The project for whose job it is; NULL: for none's. */
 const char *turns_load_project(const struct turns *turns);
+
+/* Sets start_us of all waiting jobs. */
+void turns_forecast(
+	struct turns *turns, const struct scheduler_view *view, struct forecast *forecast);
+/* After turns_forecast(): it stands for its runner, which is not loaded yet: of those that wait for
+ * it, it came first. */
+bool turns_loads_for(const struct turns *turns, const struct job *job);
 
 /* For people. */
 void turns_report(struct turns *turns, const struct scheduler_view *view,

@@ -48,6 +48,7 @@ void account_add(struct account *account, const struct record *record)
 		account_add_load(account, account_load_us(record));
 	if (record->prompt_truncated == KNOWN_TRUE)
 		account->cut_prompts++;
+	account->patience_doubted += record->patience_doubted;
 	add_tokens(&account->prompt, record->prompt_eval_count, record->prompt_eval_duration);
 	add_tokens(&account->generated, record->eval_count, record->eval_duration);
 	if (wait_ns > 0)

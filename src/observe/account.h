@@ -31,6 +31,7 @@ struct account {
 	uint64_t timed_loads; /* of these, whose time is known */
 	int64_t loads_us;
 	uint64_t cut_prompts;
+	uint64_t patience_doubted; /* less was announced than such a job takes */
 	struct account_tokens prompt;
 	struct account_tokens generated;
 	int64_t upstream_wait_ns; /* inside Ollama, where the answers told it */

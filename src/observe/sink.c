@@ -343,7 +343,7 @@ void sink_reopen(struct sink *sink)
 
 void sink_destroy(struct sink *sink)
 {
-	int64_t deadline_us = now_us() + SINK_LAST_MS * US_PER_MS;
+	int64_t deadline_us = now_us() + (int64_t)SINK_LAST_MS * US_PER_MS;
 	int64_t left_ms = SINK_LAST_MS;
 
 	if (!sink)

@@ -318,8 +318,13 @@ static bool is_over(const struct relay_job *carried, int64_t limit_ms)
 static void expire(struct relay_job *carried)
 {
 	const struct relay_parts *parts = &carried->relay->parts;
+	const struct job *job = &carried->job;
 	char *text;
 
+	if (!job->deadline_us || job->load_since_us || job->deadline_us > ticker_now_us()) {
+		relay_out_of_time(carried);
+		return;
+	}
 	if (probe_is_usable(parts->probe)) {
 		relay_fail(carried, OUTCOME_QUEUE_TIMEOUT, NULL);
 		return;
@@ -344,8 +349,7 @@ void relay_upstream_timeout(struct relay_job *carried)
 
 	switch (job->state) {
 	case JOB_QUEUED:
-		if (job->deadline_us && !job->load_since_us &&
-			job->deadline_us <= ticker_now_us()) {
+		if (job_is_over(job, ticker_now_us())) {
 			expire(carried);
 			return;
 		}

@@ -154,6 +154,7 @@ static void test_projects_and_models_have_their_own_figures(void **state)
 	record.prompt_eval_count = 100;
 	record.prompt_eval_duration = 500000000;
 	record.eval_count = 20;
+	record.patience_doubted = true;
 	stats_add(&fixture->stats, &record);
 	record_finish(&record);
 	stats_add_load(&fixture->stats, &load);
@@ -166,7 +167,8 @@ static void test_projects_and_models_have_their_own_figures(void **state)
 		"\"wait_time_ms\":{\"mean\":1000.000,\"p50\":1000.000,\"p90\":1000.000,"
 		"\"p99\":1000.000},\"latency_ms\":{\"mean\":2000.000,\"p50\":2000.000,"
 		"\"p90\":2000.000,\"p99\":2000.000},\"warm_start_rate\":0.000,\"served_s\":1.000,"
-		"\"loads\":1,\"load_time_ms\":2000.000,\"cut_prompts\":0,\"prompt_tokens\":100,"
+		"\"loads\":1,\"load_time_ms\":2000.000,\"cut_prompts\":0,\"patience_doubted\":1,"
+		"\"prompt_tokens\":100,"
 		"\"prompt_tokens_per_s\":200.000,\"generated_tokens\":20,"
 		"\"generated_tokens_per_s\":null}},\"models\":{\"llama3:latest\":{\"waiting\":"
 		"null,"));

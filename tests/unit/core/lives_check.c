@@ -213,6 +213,20 @@ void check_all(struct world *world)
 	check_service(world);
 }
 
+void check_order(struct world *world, const struct carried *carried, const struct carried *other)
+{
+	bool is_first = other->first_us < carried->first_us ||
+			(other->first_us == carried->first_us && other->place < carried->place);
+
+	if (!is_first || job_is_over(&other->job, world->now_us) || world_is_capped(world, other))
+		return;
+	world_demand(world, other->place < carried->place,
+		"8: a kept place is overtaken by a later first arrival");
+	world_demand(world, false,
+		world_has_turns(world) ? "5: an older one of its key, project and class waits"
+				       : "order: an older one waits");
+}
+
 /* Before a job goes out. One project, one key: FIFO, a retry from its old place. */
 void check_dispatch(struct world *world, const struct carried *carried)
 {
@@ -222,6 +236,9 @@ void check_dispatch(struct world *world, const struct carried *carried)
 		world, carried->job.state == JOB_QUEUED, "order: dispatched what does not wait");
 	world_demand(world, !carried->job.deadline_us || world->now_us < carried->job.deadline_us,
 		"deadline: dispatched past it");
+	world_demand(world,
+		!carried->job.patience_due_us || world->now_us < carried->job.patience_due_us,
+		"deadline: dispatched too late for its client");
 	world_demand(world, world->tally.in_progress < (uint64_t)lane_total(&world->settings),
 		"slots: dispatched without one");
 	world_demand(world,
@@ -234,16 +251,8 @@ void check_dispatch(struct world *world, const struct carried *carried)
 		check_turn_dispatch(world, carried);
 		return;
 	}
-	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
-		const struct carried *other = world->in_state[JOB_QUEUED][i];
-
-		world_demand(world,
-			other->place >= carried->place ||
-				(other->job.deadline_us &&
-					other->job.deadline_us <= world->now_us) ||
-				world_is_capped(world, other),
-			"order: an older one waits");
-	}
+	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++)
+		check_order(world, carried, world->in_state[JOB_QUEUED][i]);
 }
 
 void check_retry_after(struct world *world, int seconds)

@@ -52,6 +52,7 @@ static void arrive(struct world *world, const struct event *event)
 	carried->announced = event->how % 2 ? event->how % (3 * PIECE_BYTES_MOST) : 0;
 	job_init(&carried->job, &world->tally);
 	carried->job.record.arrived_us = world->now_us;
+	carried_note_patience(world, carried, event->how);
 	world_put(world, carried, JOB_READING);
 	carried->state_since_us = world->now_us;
 	world->received++;
@@ -105,9 +106,11 @@ static void enter_queue(struct world *world, struct carried *carried)
 	struct job *job = &carried->job;
 	enum outcome refusal = admission_at_queue(&world->admission);
 	int64_t timeout_ms = world->settings.default_timeout_ms;
+	int64_t patience_us = job->policy.patience_us;
 
 	set_identity(carried);
 	job->policy = rules_policy(&world->rules, carried, &world->settings, carried->priority);
+	job->policy.patience_us = patience_us;
 	if (refusal == OUTCOME_NONE)
 		refusal = ask_for_place(world, carried);
 	job->record.body_complete_us = world->now_us;
@@ -123,6 +126,7 @@ static void enter_queue(struct world *world, struct carried *carried)
 	}
 	carried->place = world->next_place++;
 	enter_scheduler(world, carried);
+	carried_begin_patience(world, carried);
 	job->queued_since_us = world->now_us;
 	job->deadline_us = timeout_ms > 0 ? world->now_us + timeout_ms * US_PER_MS : 0;
 	if (scheduler_is_loading(world->scheduler, job))

@@ -153,6 +153,7 @@ const char *script_run(
 	const char *broken;
 
 	rules_make(&world->rules, script->seed);
+	world->has_patience = script->seed / 16 % 2 == 1;
 	sigaction(SIGABRT, &action, &old_action);
 	if (sigsetjmp(assertion_failed, 1) == 0)
 		run_events(world, script);

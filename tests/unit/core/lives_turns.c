@@ -285,6 +285,7 @@ static void begin_load(struct world *world, struct runner *runner)
 			"1: a load while one that may be evicted has requests in flight");
 		check_cut(world, box->loaded[i], runner);
 	}
+	world->is_patience_due = true;
 	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
 		struct job *job = &world->in_state[JOB_QUEUED][i]->job;
 
@@ -458,9 +459,9 @@ static const struct runner *overdue_one(const struct world *world)
 
 		if (!job->runner || job->runner->kind != RUNNER_GENERATES ||
 			job->runner->is_resident || job->runner->jobs.running > 0 ||
-			!world_may_go(world, carried) || job->record.body_complete_us > oldest_us)
+			!world_may_go(world, carried) || carried->first_us > oldest_us)
 			continue;
-		oldest_us = job->record.body_complete_us;
+		oldest_us = carried->first_us;
 		overdue = job->runner;
 	}
 	return overdue;
@@ -524,12 +525,9 @@ void check_turn_dispatch(struct world *world, const struct carried *carried)
 	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
 		const struct carried *other = world->in_state[JOB_QUEUED][i];
 
-		world_demand(world,
-			other->place >= carried->place || other->job.runner != runner ||
-				other->project != carried->project ||
-				other->job.policy.job_class != carried->job.policy.job_class ||
-				(other->job.deadline_us && other->job.deadline_us <= world->now_us),
-			"5: an older one of its key, project and class waits");
+		if (other->job.runner == runner && other->project == carried->project &&
+			other->job.policy.job_class == carried->job.policy.job_class)
+			check_order(world, carried, other);
 	}
 }
 
