@@ -436,6 +436,7 @@ static void test_a_socket_that_nobody_reads_is_not_waited_for(void **state)
 {
 	enum { LINES = 3000, LINE_BYTES = 1000 };
 	char line[LINE_BYTES + 1];
+	const int smallest = 1;
 	int ends[2];
 	int saved;
 	struct sink *sink;
@@ -445,6 +446,9 @@ static void test_a_socket_that_nobody_reads_is_not_waited_for(void **state)
 	memset(line, 'x', LINE_BYTES);
 	line[LINE_BYTES] = '\0';
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	/* the kernel's least: less than what is written at once */
+	assert_int_equal(
+		setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest)), 0);
 	fflush(stdout);
 	saved = dup(STDOUT_FILENO);
 	assert_int_equal(dup2(ends[1], STDOUT_FILENO), STDOUT_FILENO);
