@@ -92,7 +92,13 @@ static void on_loaded(void *arg, int64_t took_us, int64_t loaded_us)
 {
 	struct conductor *conductor = arg;
 
-	stats_add_load(conductor->parts.stats, took_us);
+	const struct stats_load load = {
+		.model = conductor->loading->model,
+		.project = scheduler_load_project(conductor->parts.scheduler),
+		.took_us = took_us,
+	};
+
+	stats_add_load(conductor->parts.stats, &load);
 	relay_load_ended(conductor->parts.relay, conductor->loading);
 	conductor->loading = NULL;
 	scheduler_loaded(conductor->parts.scheduler, took_us, loaded_us, ticker_now_us());

@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "admin/admin.h"
+#include "admin/admin_accounts.h"
 #include "admin/events.h"
 #include "back/pool.h"
 #include "back/probe.h"
@@ -83,6 +84,7 @@ struct proxy {
 	struct banner *banner;
 
 	int64_t started_us;
+	int64_t started_wall_us;
 	bool is_over; /* the time for the last words is */
 	enum proxy_life life;
 	bool changed; /* the scheduler should look */
@@ -158,8 +160,9 @@ static void on_models_changed(void *arg)
 	scheduler_models_changed(proxy->scheduler);
 }
 
-static struct admin_view view_of(const struct proxy *proxy)
+static struct admin_view view_of(struct proxy *proxy)
 {
+	admin_meet(&proxy->stats, proxy->scheduler);
 	return (struct admin_view){
 		.settings = proxy->settings,
 		.jobs = &proxy->tally,
@@ -179,12 +182,13 @@ static struct admin_view view_of(const struct proxy *proxy)
 				.open_connections = pool_open_connections(proxy->pool),
 				.idle_connections = pool_idle_connections(proxy->pool),
 			},
-		.log_dropped = request_log_dropped(proxy->log),
+		.log = request_log_report(proxy->log),
 		.bodies_bytes = relay_bodies_bytes(proxy->relay),
 		.connections = clients_count(proxy->clients),
 		.draining = proxy->life != PROXY_SERVING,
 		.paused = conductor_is_paused(proxy->conductor),
 		.started_us = proxy->started_us,
+		.started_wall_us = proxy->started_wall_us,
 		.now_us = ticker_now_us(),
 	};
 }
@@ -633,6 +637,8 @@ static void create_front(struct proxy *proxy)
 static void watch_signals(struct proxy *proxy)
 {
 	signal(SIGPIPE, SIG_IGN);
+	/* A file that may not grow is a full disk: write() tells. */
+	signal(SIGXFSZ, SIG_IGN);
 	for (size_t i = 0; i < ARRAY_LENGTH(handled_signals); i++) {
 		proxy->signals[i] = evsignal_new(proxy->base, handled_signals[i], on_signal, proxy);
 		evsignal_add(proxy->signals[i], NULL);
@@ -647,6 +653,7 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 	fit_connections(settings);
 	proxy->settings = settings_take(settings);
 	proxy->started_us = ticker_now_us();
+	proxy->started_wall_us = ticker_wall_us();
 	proxy->base = create_base();
 	proxy->graveyard = graveyard_create();
 	proxy->log = request_log_create(settings->request_log, settings->log_operations);

@@ -67,10 +67,23 @@ export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
 # --- the steps: do_STEP runs in a shell of its own, below a time limit, with its output in the log -----------------------
+# Debian's Prometheus, unpacked and not installed: the package would bring a service and a web page's libraries, and its two
+# programs need none of them. Without it its tests are skipped.
+fetch_prometheus()
+{
+	[ ! -x build/prometheus/usr/bin/promtool ] || return 0
+	rm -rf build/prometheus build/prometheus.deb.d
+	mkdir -p build/prometheus.deb.d
+	(cd build/prometheus.deb.d && { apt-get download -q prometheus || { as_root apt-get update -q && apt-get download -q prometheus; }; }) >&2 &&
+		dpkg-deb -x build/prometheus.deb.d/*.deb build/prometheus || say "no prometheus to be had: its tests will be skipped"
+	rm -rf build/prometheus.deb.d
+}
+
 do_packages()
 {
 	# shellcheck disable=SC2086 # one word for each package
 	install_packages $BUILD_PACKAGES $TEST_PACKAGES
+	fetch_prometheus
 }
 
 do_venv()

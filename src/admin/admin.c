@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/buffer.h>
+
 #include "build_config.h"
 
 #include "admin/dashboard.h"
@@ -79,6 +81,18 @@ void admin_write_health(struct json_writer *writer, const struct admin_view *vie
 	json_end_object(writer);
 }
 
+static void answer_metrics(const struct admin_view *view, struct client *client)
+{
+	struct evbuffer *out = evbuffer_new();
+
+	if (!out)
+		mem_out(sizeof(*view));
+	admin_write_metrics(out, view);
+	reply_text(client, STATUS_OK, "text/plain; version=0.0.4; charset=utf-8",
+		(const char *)evbuffer_pullup(out, -1), evbuffer_get_length(out));
+	evbuffer_free(out);
+}
+
 void admin_answer(const struct admin_view *view, const struct admin_calls *calls,
 	struct client *client, const struct route *route)
 {
@@ -105,6 +119,10 @@ void admin_answer(const struct admin_view *view, const struct admin_calls *calls
 		dashboard_answer(client);
 		return;
 	}
+	if (route->own == OWN_METRICS) {
+		answer_metrics(view, client);
+		return;
+	}
 	writer = json_writer_create();
 	switch (route->own) {
 	case OWN_HEALTH:
@@ -126,6 +144,7 @@ void admin_answer(const struct admin_view *view, const struct admin_calls *calls
 	case OWN_QUEUE_RESUME:
 	case OWN_EVENTS:
 	case OWN_DASHBOARD:
+	case OWN_METRICS:
 	case OWN_COUNT:
 		break;
 	}

@@ -18,9 +18,11 @@
 #include "core/route.h"
 #include "core/scheduler.h"
 #include "core/tally.h"
+#include "observe/sink.h"
 #include "observe/stats.h"
 
 struct client;
+struct evbuffer;
 struct json_writer;
 
 struct admin_upstream {
@@ -43,12 +45,13 @@ struct admin_view {
 	struct scheduler *scheduler; /* it is asked for its report only */
 	struct scheduler_view turns; /* what it sees now */
 	struct admin_upstream upstream;
-	uint64_t log_dropped;
+	struct sink_report log;
 	uint64_t bodies_bytes; /* kept request bodies */
 	uint64_t connections;  /* of clients */
 	bool draining;
 	bool paused;
 	int64_t started_us;
+	int64_t started_wall_us;
 	int64_t now_us;
 };
 
@@ -62,6 +65,8 @@ void admin_write_stats(struct json_writer *writer, const struct admin_view *view
 /* The settings in force; secrets are "hidden". */
 void admin_write_config(struct json_writer *writer, const struct admin_view *view);
 void admin_write_requests(struct json_writer *writer, const struct admin_view *view);
+/* Prometheus' text (PRODUCT 6.3). */
+void admin_write_metrics(struct evbuffer *out, const struct admin_view *view);
 /* 200 or 503, by `ready` (?ready=1). */
 int admin_health_status(const struct admin_view *view, bool ready);
 

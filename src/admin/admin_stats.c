@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "admin/admin_accounts.h"
 #include "base/histogram.h"
 #include "json/writer.h"
 
@@ -252,8 +253,25 @@ static void put_turn(struct json_writer *writer, const struct admin_view *view)
 	json_end_object(writer);
 }
 
-static void put_upstream(struct json_writer *writer, const struct admin_upstream *upstream)
+static void put_foreign(struct json_writer *writer, const struct admin_view *view)
 {
+	struct residency_foreign foreign = residency_foreign(view->residency);
+
+	json_begin_object(writer, "foreign_activity");
+	json_put_int(writer, "count", (int64_t)foreign.count);
+	json_put_string(writer, "model", foreign.model);
+	if (foreign.count)
+		json_put_fixed(writer, "age_s", (double)(view->now_us - foreign.seen_us) / US_PER_S,
+			DECIMALS);
+	else
+		json_put_null(writer, "age_s");
+	json_end_object(writer);
+}
+
+static void put_upstream(struct json_writer *writer, const struct admin_view *view)
+{
+	const struct admin_upstream *upstream = &view->upstream;
+
 	json_begin_object(writer, "upstream");
 	json_put_string(writer, "url", upstream->url);
 	json_put_string(writer, "state", upstream->state);
@@ -261,6 +279,7 @@ static void put_upstream(struct json_writer *writer, const struct admin_upstream
 	json_put_string(writer, "version", upstream->version);
 	json_put_int(writer, "open_connections", (int64_t)upstream->open_connections);
 	json_put_int(writer, "idle_connections", (int64_t)upstream->idle_connections);
+	put_foreign(writer, view);
 	json_end_object(writer);
 }
 
@@ -271,6 +290,18 @@ static void put_passes(struct json_writer *writer, const struct pass_tally *pass
 	json_put_int(writer, "in_progress", (int64_t)passes->in_progress);
 	for (int i = 0; i < COUNTER_COUNT; i++)
 		json_put_int(writer, counter_name((enum counter)i), (int64_t)passes->ended[i]);
+	json_end_object(writer);
+}
+
+static void put_log(struct json_writer *writer, const struct sink_report *log)
+{
+	json_begin_object(writer, "request_log");
+	json_put_int(writer, "lines", (int64_t)log->lines);
+	json_put_int(writer, "dropped", (int64_t)log->dropped);
+	json_put_int(writer, "writes", (int64_t)log->writes);
+	put_us(writer, "write_time_ms", (double)log->write_us);
+	put_us(writer, "max_write_time_ms", (double)log->write_most_us);
+	json_put_int(writer, "waiting_bytes", (int64_t)log->waiting_bytes);
 	json_end_object(writer);
 }
 
@@ -287,7 +318,8 @@ void admin_write_stats(struct json_writer *writer, const struct admin_view *view
 	put_cuts(writer, &view->stats->cuts);
 	put_turn(writer, view);
 	put_runners(writer, view);
-	put_upstream(writer, &view->upstream);
+	admin_put_usages(writer, view);
+	put_upstream(writer, view);
 	put_passes(writer, view->passes);
 	json_put_bool(writer, "paused", view->paused);
 	json_put_fixed(
@@ -296,6 +328,7 @@ void admin_write_stats(struct json_writer *writer, const struct admin_view *view
 	json_put_int(writer, "connections", (int64_t)view->connections);
 	json_put_int(writer, "bodies_bytes", (int64_t)view->bodies_bytes);
 	json_put_int(writer, "patience_doubted", (int64_t)view->stats->patience_doubted);
-	json_put_int(writer, "request_log_dropped", (int64_t)view->log_dropped);
+	json_put_int(writer, "request_log_dropped", (int64_t)view->log.dropped);
+	put_log(writer, &view->log);
 	json_end_object(writer);
 }

@@ -45,6 +45,7 @@ struct exchange {
 	bool is_until_close;   /* the answer has no other end */
 	bool keeps_connection; /* by the answer's head it may be used again */
 	bool is_reused;
+	bool is_use;	  /* the pool counts it */
 	bool is_starting; /* evhttp may report a failure from inside its own call */
 	bool is_connected;
 	bool is_sent; /* the request, all of it */
@@ -98,6 +99,8 @@ static void destroy(void *object)
 
 static void bury(struct exchange *exchange)
 {
+	if (exchange->is_use)
+		pool_note_use(exchange->pool, -1, ticker_now_us());
 	exchange->is_over = true;
 	exchange->events = (struct exchange_events){0};
 	graveyard_add(pool_graveyard(exchange->pool), exchange, destroy);
@@ -407,6 +410,9 @@ struct exchange *exchange_start(struct pool *pool, const struct exchange_request
 	witness_init(
 		&exchange->witness, outgoing_method(request->method), &witness_events, exchange);
 	exchange->last_activity_us = ticker_now_us();
+	exchange->is_use = pool_is_use(request->method);
+	if (exchange->is_use)
+		pool_note_use(pool, 1, ticker_now_us());
 	if (outgoing_init(&exchange->outgoing, request) && begin(exchange, request->wants_fresh))
 		return exchange;
 	bury(exchange);

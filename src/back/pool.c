@@ -67,6 +67,8 @@ struct pool {
 	size_t idle_count;
 	uint64_t lost;
 	size_t open_count;
+	size_t uses;	 /* requests under way that may use or load a model */
+	int64_t used_us; /* when the last one ended; 0: never */
 };
 
 void pool_set_addresses(struct pool *pool, const struct address *addresses, size_t count)
@@ -257,6 +259,23 @@ void pool_count_open(struct pool *pool, int change)
 {
 	assert(change > 0 || pool->open_count > 0);
 	pool->open_count += (size_t)change;
+}
+
+void pool_note_use(struct pool *pool, int change, int64_t now_us)
+{
+	assert(change > 0 || pool->uses > 0);
+	pool->uses += (size_t)change;
+	pool->used_us = now_us;
+}
+
+bool pool_is_use(const char *method)
+{
+	return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0;
+}
+
+int64_t pool_used_us(const struct pool *pool, int64_t now_us)
+{
+	return pool->uses > 0 ? now_us : pool->used_us;
 }
 
 void pool_note_local_failure(struct pool *pool)

@@ -62,7 +62,16 @@ size_t pool_idle_connections(const struct pool *pool);
 /* Idle ones that the other side closed, ever. Ollama closes none while it lives. */
 uint64_t pool_lost_connections(const struct pool *pool);
 
+/* When Ollama was last asked for anything but an answer about itself (GET, HEAD), by whomever:
+ * `now_us` while that is under way, else its end; 0: never. */
+int64_t pool_used_us(const struct pool *pool, int64_t now_us);
+
 /* ---- for back/ only ---- */
+
+/* A request begins (+1) or ends (-1). Those that only ask are not told. */
+void pool_note_use(struct pool *pool, int change, int64_t now_us);
+/* This method may use or load a model. */
+bool pool_is_use(const char *method);
 
 /* A body could not be read: see pool_failed_locally(). */
 void pool_note_local_failure(struct pool *pool);

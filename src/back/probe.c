@@ -170,6 +170,7 @@ static void on_model(void *arg, const struct ps_model *model)
 
 	residency_add(probe->residency, model->name, model->size, model->size_vram,
 		model->context_length);
+	residency_add_expiry(probe->residency, model->expires_at);
 }
 
 /* true: that is new. What was known stays: a single bad answer takes nothing away. */
@@ -189,6 +190,7 @@ static bool take_ps(struct probe *probe, const char *text, size_t length)
 	if (probe->status != STATUS_OK || !ps_read(text, length, on_model, probe))
 		return note_mute(probe);
 	residency_asked(probe->residency, probe->asked_us);
+	residency_note_own_use(probe->residency, pool_used_us(probe->pool, ticker_now_us()));
 	residency_end(probe->residency, ticker_now_us());
 	return true;
 }

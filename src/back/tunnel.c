@@ -93,6 +93,8 @@ static void destroy(void *object)
 
 static void bury(struct tunnel *tunnel)
 {
+	if (pool_is_use(tunnel->method))
+		pool_note_use(tunnel->pool, -1, ticker_now_us());
 	tunnel->is_over = true;
 	tunnel->events = (struct tunnel_events){0};
 	graveyard_add(pool_graveyard(tunnel->pool), tunnel, destroy);
@@ -409,6 +411,8 @@ struct tunnel *tunnel_start(struct pool *pool, const struct tunnel_request *requ
 	tunnel->events = *events;
 	tunnel->arg = arg;
 	tunnel->method = mem_strdup(request->method);
+	if (pool_is_use(tunnel->method))
+		pool_note_use(pool, 1, ticker_now_us());
 	tunnel->framing = request->framing;
 	tunnel->body_left = request->framing.length;
 	tunnel->unsent = evbuffer_new();

@@ -39,6 +39,8 @@ static const char *const concurrencies[] = {
 	[CONCURRENCY_FIXED] = "fixed", [CONCURRENCY_ADAPTIVE] = "adaptive", NULL};
 static const char *const operations[] = {
 	[LOG_OPERATIONS_DEFAULT] = "default", [LOG_OPERATIONS_ALL] = "all", NULL};
+static const char *const traceparents[] = {
+	[TRACEPARENT_OFF] = "off", [TRACEPARENT_START] = "start", NULL};
 static const char *const levels[] = {
 #define X(symbol, name) [LOG_##symbol] = (name),
 	LOG_LEVELS(X)
@@ -92,6 +94,10 @@ const struct key keys[] = {
 		.help = "a request log that has grown to this is moved aside and begun anew"},
 	{FIELD(request_log_keep), COUNT, .fallback = "5", .minimum = 1, .maximum = LOGS_MAX,
 		.help = "old request logs that are kept, FILE.1 being the newest"},
+	{FIELD(traceparent), .type = KEY_CHOICE, .fallback = "off", .placeholder = "WHAT",
+		.choices = traceparents, .is_reloadable = true,
+		.help = "requests without a well-formed traceparent (W3C): passed on as they are, "
+			"or a trace is started, sent to Ollama and logged"},
 	{FIELD(log_level), .type = KEY_CHOICE, .fallback = "info", .placeholder = "LEVEL",
 		.choices = levels, .is_reloadable = true,
 		.help = "the least important diagnostics shown on stderr"},

@@ -15,6 +15,7 @@
 
 enum scheduler_kind { SCHEDULER_FIFO, SCHEDULER_TURNS };
 enum concurrency_kind { CONCURRENCY_FIXED, CONCURRENCY_ADAPTIVE };
+enum traceparent { TRACEPARENT_OFF, TRACEPARENT_START };
 enum log_operations { LOG_OPERATIONS_DEFAULT, LOG_OPERATIONS_ALL };
 
 enum { API_KEY_HASH_BYTES = 32 }; /* SHA-256 */
@@ -69,6 +70,7 @@ struct settings {
 	enum runner_options runner_options;
 	char **model_alias; /* "name=target", each name once; may be empty */
 	enum heartbeat heartbeat;
+	enum traceparent traceparent;
 	int64_t heartbeat_interval_ms; /* 10,000 */
 	int64_t image_pixels_max;      /* 0: no limit */
 

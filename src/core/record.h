@@ -30,6 +30,7 @@ struct record {
 	char *path; /* decoded, without the query */
 	char *user_agent;
 	char *traceparent;
+	bool starts_trace; /* the traceparent is ours, the client sent no sound one */
 
 	/* monotonic microseconds; 0: not reached */
 	int64_t arrived_us; /* the head was complete */
@@ -39,6 +40,7 @@ struct record {
 	int64_t ended_us;
 	/* summed over stays in the queue, retries included */
 	int64_t queue_wait_us;
+	int64_t slot_us;      /* slots held, summed over sendings */
 	int64_t load_wait_us; /* part of queue_wait_us: our own load (PRODUCT 3.6); -1: none */
 
 	enum outcome outcome;

@@ -39,6 +39,10 @@ struct residency {
 	struct resident *coming;   /* between begin and end */
 	size_t coming_count;
 	size_t coming_capacity;
+	int64_t own_use_us; /* 0: never */
+	uint64_t foreign;   /* snapshots that showed others' use */
+	int64_t foreign_us;
+	char *foreign_model;
 	struct load *loads; /* one for each model that was ever loaded by a job */
 	size_t loads_count;
 };
@@ -64,6 +68,7 @@ void residency_destroy(struct residency *residency)
 	for (size_t i = 0; i < residency->loads_count; i++)
 		free(residency->loads[i].name);
 	free(residency->loads);
+	free(residency->foreign_model);
 	free(residency);
 }
 
@@ -96,7 +101,19 @@ void residency_add(struct residency *residency, const char *name, int64_t size, 
 
 	residency_canonical(name, canonical, sizeof(canonical));
 	append(&residency->coming, &residency->coming_count, &residency->coming_capacity,
-		(struct resident){mem_strdup(canonical), size, size_vram, context_length});
+		(struct resident){mem_strdup(canonical), size, size_vram, context_length, ""});
+}
+
+void residency_add_expiry(struct residency *residency, const char *expires_at)
+{
+	struct resident *last = &residency->coming[residency->coming_count - 1];
+
+	strncpy(last->expires_at, expires_at, sizeof(last->expires_at) - 1);
+}
+
+void residency_note_own_use(struct residency *residency, int64_t used_us)
+{
+	residency->own_use_us = used_us;
 }
 
 static bool is_coming(const struct residency *residency, const char *name)
@@ -119,8 +136,54 @@ static void settle_doubt(struct residency *residency)
 	residency->is_in_doubt = false;
 }
 
+/* Between the last snapshot and the one that comes nothing of ours was under way. */
+static bool was_unused_by_us(const struct residency *residency)
+{
+	return residency_is_snapshot(residency) && !residency->is_in_doubt &&
+	       (residency->own_use_us == 0 ||
+		       residency->own_use_us + RESIDENCY_OWN_US <= residency->asked_us);
+}
+
+/* It was used, or loaded, since the last snapshot. */
+static bool is_used_anew(const struct residency *residency, const struct resident *coming)
+{
+	for (size_t i = 0; i < residency->count; i++) {
+		const struct resident *resident = &residency->residents[i];
+
+		if (strcmp(resident->name, coming->name) == 0)
+			return resident->expires_at[0] && coming->expires_at[0] &&
+			       strcmp(resident->expires_at, coming->expires_at) != 0;
+	}
+	return true;
+}
+
+static void look_for_others(struct residency *residency, int64_t now_us)
+{
+	if (!was_unused_by_us(residency))
+		return;
+	for (size_t i = 0; i < residency->coming_count; i++) {
+		if (!is_used_anew(residency, &residency->coming[i]))
+			continue;
+		residency->foreign++;
+		residency->foreign_us = now_us;
+		free(residency->foreign_model);
+		residency->foreign_model = mem_strdup(residency->coming[i].name);
+		return;
+	}
+}
+
+struct residency_foreign residency_foreign(const struct residency *residency)
+{
+	return (struct residency_foreign){
+		.count = residency->foreign,
+		.seen_us = residency->foreign_us,
+		.model = residency->foreign_model,
+	};
+}
+
 void residency_end(struct residency *residency, int64_t now_us)
 {
+	look_for_others(residency, now_us);
 	settle_doubt(residency);
 	free_residents(residency->residents, residency->count);
 	residency->residents = residency->coming;
@@ -236,7 +299,7 @@ void residency_note_used(struct residency *residency, const char *model)
 	residency->version++;
 	residency_canonical(model, canonical, sizeof(canonical));
 	append(&residency->residents, &residency->count, &residency->capacity,
-		(struct resident){mem_strdup(canonical), -1, -1, -1});
+		(struct resident){mem_strdup(canonical), -1, -1, -1, ""});
 }
 
 void residency_note_unloaded(struct residency *residency, const char *model)

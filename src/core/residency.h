@@ -14,12 +14,30 @@
 
 struct residency;
 
+/* "2026-11-24T15:04:05.123456789+01:00" */
+enum { RESIDENT_EXPIRES_BYTES = 40 };
+
 struct resident {
 	char *name;   /* canonical, see residency_canonical() */
 	int64_t size; /* bytes; -1: unknown */
 	int64_t size_vram;
 	int64_t context_length;
+	/* expires_at as /api/ps writes it, cut: it moves when somebody uses the model; "": unknown
+	 */
+	char expires_at[RESIDENT_EXPIRES_BYTES];
 };
+
+/* Somebody else uses this Ollama: a model was used or loaded while nothing of ours was under way
+ * (PRODUCT 6.2). */
+struct residency_foreign {
+	uint64_t count;	   /* snapshots that showed it */
+	int64_t seen_us;   /* the last of them; 0: none */
+	const char *model; /* whose use it showed; NULL: none */
+};
+
+/* What Ollama may go on with when a client has left: the batch of a prompt at hand (FACTS-ollama
+ * 7). It takes seconds at most where a part runs on the CPU. */
+enum { RESIDENCY_OWN_US = 10 * 1000 * 1000 };
 
 struct residency *residency_create(void);
 void residency_destroy(struct residency *residency);
@@ -35,6 +53,12 @@ void residency_begin(struct residency *residency);
 void residency_add(struct residency *residency, const char *name, int64_t size, int64_t size_vram,
 	int64_t context_length);
 void residency_end(struct residency *residency, int64_t now_us);
+/* Between add and end: of the model that was added last. */
+void residency_add_expiry(struct residency *residency, const char *expires_at);
+/* Before end: when we last asked Ollama for something that may use or load a model (what still runs
+ * is being asked now); 0: never. Such a use is ours for RESIDENCY_OWN_US more. */
+void residency_note_own_use(struct residency *residency, int64_t used_us);
+struct residency_foreign residency_foreign(const struct residency *residency);
 /* The snapshot that is being added was asked for at `asked_us`: what happened later is not in it.
  * Told before residency_end(), else the moment of the answer counts. */
 void residency_asked(struct residency *residency, int64_t asked_us);

@@ -76,7 +76,7 @@ static const struct retired retired_routes[] = {
 	{"/api/v1/batch", true,
 		"POST /api/chat once for each item: they are queued and none is lost"},
 	{"/api/v1/agents", true, "POST /api/chat or POST /v1/chat/completions"},
-	{"/api/v1/metrics", false, "GET /api/v1/queue/stats"},
+	{"/api/v1/metrics", false, "GET /metrics or GET /api/v1/queue/stats"},
 	{"/api/v1/analytics", true, "GET /api/v1/queue/stats"},
 	{"/api/v1/performance/stats", false, "GET /api/v1/queue/stats"},
 	{"/api/v1/system", true, "GET /api/v1/health"},

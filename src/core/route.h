@@ -55,6 +55,7 @@ enum route_kind {
 	X(QUEUE_PAUSE, "POST", "/api/v1/queue/pause")         \
 	X(QUEUE_RESUME, "POST", "/api/v1/queue/resume")       \
 	X(EVENTS, "GET", "/api/v1/events")                    \
+	X(METRICS, "GET", "/metrics")                         \
 	X(CONFIG, "GET", "/api/v1/config")                    \
 	X(DASHBOARD, "GET", "/dashboard")
 

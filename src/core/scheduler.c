@@ -199,6 +199,7 @@ void scheduler_sent(struct scheduler *scheduler, struct job *job)
 void scheduler_released(
 	struct scheduler *scheduler, struct job *job, int64_t held_us, int64_t now_us)
 {
+	job->record.slot_us += held_us;
 	share_released(job, held_us);
 	if (job->runner)
 		turns_released(job, now_us);
@@ -320,6 +321,11 @@ bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_
 	}
 	turns_load_failed(scheduler->turns, now_us);
 	return is_final;
+}
+
+const char *scheduler_load_project(const struct scheduler *scheduler)
+{
+	return turns_load_project(scheduler->turns);
 }
 
 bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job)

@@ -138,6 +138,8 @@ void scheduler_loaded(
 /* It is not up. `is_answered`: Ollama said no, or nothing in time. true: its waiting jobs are to be
  * failed; false: Ollama was gone, the load is tried again when it is back. */
 bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_t now_us);
+/* The project for whose job the load under way is; NULL: for none's. */
+const char *scheduler_load_project(const struct scheduler *scheduler);
 /* The job's own runner is being loaded now. */
 bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job);
 

@@ -53,6 +53,11 @@ struct runner *turns_loading(const struct turns *turns)
 	return turns->state == TURN_LOADING ? turns->target : NULL;
 }
 
+const char *turns_load_project(const struct turns *turns)
+{
+	return turns->cause ? turns->cause->project : NULL;
+}
+
 static void set_state(struct turns *turns, enum turn_state state, int64_t now_us)
 {
 	if (turns->state != state)

@@ -61,6 +61,8 @@ void turns_loaded(struct turns *turns, int64_t took_us, int64_t loaded_us, int64
 void turns_load_failed(struct turns *turns, int64_t now_us);
 /* The runner whose load is under way, or NULL. */
 struct runner *turns_loading(const struct turns *turns);
+/* The project for whose job it is; NULL: for none's. */
+const char *turns_load_project(const struct turns *turns);
 
 /* Sets start_us of all waiting jobs. */
 void turns_forecast(

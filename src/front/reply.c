@@ -314,13 +314,14 @@ char *reply_error_line(enum api_family family, bool is_sse, const char *text)
 	return line;
 }
 
-void reply_json(struct client *client, int status, const char *json, size_t length)
+void reply_text(struct client *client, int status, const char *content_type, const char *text,
+	size_t length)
 {
 	struct fields fields = {0};
 
-	fields_add_text(&fields, "Content-Type", "application/json; charset=utf-8");
+	fields_add_text(&fields, "Content-Type", content_type);
 	fields_add_text(&fields, "Cache-Control", "no-store");
-	reply_whole(client, status, &fields, json, length);
+	reply_whole(client, status, &fields, text, length);
 	fields_finish(&fields);
 }
 
@@ -328,6 +329,11 @@ void reply_page(
 	struct client *client, int status, struct fields *fields, const void *body, size_t length)
 {
 	reply_whole(client, status, fields, body, length);
+}
+
+void reply_json(struct client *client, int status, const char *json, size_t length)
+{
+	reply_text(client, status, "application/json; charset=utf-8", json, length);
 }
 
 void reply_method_not_allowed(struct client *client, const char *allow)

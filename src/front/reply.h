@@ -63,6 +63,9 @@ void reply_json(struct client *client, int status, const char *json, size_t leng
 /* A whole answer of another kind: `fields` say which, CORS fields are added to them. */
 void reply_page(
 	struct client *client, int status, struct fields *fields, const void *body, size_t length);
+/* The same with another type. */
+void reply_text(struct client *client, int status, const char *content_type, const char *text,
+	size_t length);
 /* true: it was a browser's preflight from an origin that may read the answers, and is answered as
  * Ollama does (204). */
 bool reply_preflight(struct client *client);

@@ -21,6 +21,7 @@ enum key {
 	KEY_NAME,
 	KEY_MODEL,
 	KEY_DIGEST,
+	KEY_EXPIRES,
 	KEY_SIZE,
 	KEY_VRAM,
 	KEY_CONTEXT,
@@ -37,6 +38,7 @@ static const struct {
 	{DEPTH_MODEL, "name", KEY_NAME},
 	{DEPTH_MODEL, "model", KEY_MODEL},
 	{DEPTH_MODEL, "digest", KEY_DIGEST},
+	{DEPTH_MODEL, "expires_at", KEY_EXPIRES},
 	{DEPTH_MODEL, "size", KEY_SIZE},
 	{DEPTH_MODEL, "size_vram", KEY_VRAM},
 	{DEPTH_MODEL, "context_length", KEY_CONTEXT},
@@ -54,6 +56,7 @@ struct reading {
 	char name[TEXT_BYTES];
 	char other_name[TEXT_BYTES]; /* "model", where "name" is absent */
 	char digest[TEXT_BYTES];
+	char expires_at[TEXT_BYTES];
 	char version[PS_VERSION_BYTES];
 };
 
@@ -107,6 +110,7 @@ static int on_integer(void *context, long long value)
 	case KEY_NAME:
 	case KEY_MODEL:
 	case KEY_DIGEST:
+	case KEY_EXPIRES:
 	case KEY_VERSION:
 		break;
 	}
@@ -139,6 +143,9 @@ static int on_string(void *context, const unsigned char *text, size_t length)
 		break;
 	case KEY_DIGEST:
 		copy_text(reading->digest, sizeof(reading->digest), text, length);
+		break;
+	case KEY_EXPIRES:
+		copy_text(reading->expires_at, sizeof(reading->expires_at), text, length);
 		break;
 	case KEY_VERSION:
 		copy_text(reading->version, sizeof(reading->version), text, length);
@@ -179,7 +186,8 @@ static int on_map_start(void *context)
 	if (reading->depth == DEPTH_MODEL) {
 		reading->model =
 			(struct ps_model){.size = -1, .size_vram = -1, .context_length = -1};
-		reading->name[0] = reading->other_name[0] = reading->digest[0] = '\0';
+		reading->name[0] = reading->other_name[0] = reading->digest[0] =
+			reading->expires_at[0] = '\0';
 	}
 	return 1;
 }
@@ -192,6 +200,7 @@ static int on_map_end(void *context)
 	if (reading->depth-- == DEPTH_MODEL && reading->is_in_list && reading->on_model && *name) {
 		reading->model.name = name;
 		reading->model.digest = reading->digest;
+		reading->model.expires_at = reading->expires_at;
 		reading->on_model(reading->arg, &reading->model);
 	}
 	take_key(reading);

@@ -16,9 +16,10 @@ enum { PS_BYTES_MOST = 1024 * 1024, PS_VERSION_BYTES = 64 };
 
 /* Texts are NUL-terminated, live during the callback and are cut after 255 bytes. */
 struct ps_model {
-	const char *name;   /* as Ollama spells it: the name it was first loaded under */
-	const char *digest; /* "" if absent */
-	int64_t size;	    /* bytes; -1: absent */
+	const char *name;	/* as Ollama spells it: the name it was first loaded under */
+	const char *digest;	/* "" if absent */
+	const char *expires_at; /* as it is written; "" if absent */
+	int64_t size;		/* bytes; -1: absent */
 	int64_t size_vram;
 	int64_t context_length; /* tokens */
 };

@@ -4,7 +4,6 @@
 
 #include "base/memory.h"
 #include "observe/request_line.h"
-#include "observe/sink.h"
 #include "json/writer.h"
 
 struct request_log {
@@ -69,6 +68,11 @@ void request_log_reopen(struct request_log *log)
 uint64_t request_log_dropped(const struct request_log *log)
 {
 	return log->sink ? sink_dropped(log->sink) : 0;
+}
+
+struct sink_report request_log_report(const struct request_log *log)
+{
+	return log->sink ? sink_report(log->sink) : (struct sink_report){0};
 }
 
 const char *request_log_line(struct request_log *log, const struct record *record)

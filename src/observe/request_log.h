@@ -12,6 +12,7 @@
 #include "base/compiler.h"
 #include "config/settings.h"
 #include "core/record.h"
+#include "observe/sink.h"
 
 struct request_log;
 
@@ -29,6 +30,8 @@ void request_log_flush(struct request_log *log);
 void request_log_reopen(struct request_log *log);
 /* Lines that could not be written (disk full, pipe full). */
 uint64_t request_log_dropped(const struct request_log *log);
+/* Lines, and the time that writing them took; all 0 when it is off. */
+struct sink_report request_log_report(const struct request_log *log);
 /* The line of one record, NUL-terminated without newline, valid until the next call (tests,
  * request_log_add). */
 const char *request_log_line(struct request_log *log, const struct record *record);

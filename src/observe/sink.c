@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,8 +23,9 @@ enum {
 	/* Lines name clients and projects: not for everybody. */
 	FILE_MODE = 0640,
 	FOLDER_MODE = 0750,
-	MS_PER_S = 1000,
-	NS_PER_MS = 1000 * 1000,
+	US_PER_S = 1000 * 1000,
+	US_PER_MS = 1000,
+	NS_PER_US = 1000,
 };
 
 struct sink {
@@ -35,7 +37,8 @@ struct sink {
 	int64_t size;	   /* of a regular file */
 	int64_t rotate_at; /* 0: never */
 	int rotate_keep;
-	uint64_t dropped;
+	bool is_socket;
+	struct sink_report report;
 	size_t length;
 	char *bytes;
 };
@@ -104,7 +107,10 @@ static void take_target(struct sink *sink, int fd)
 	struct stat status;
 
 	sink->fd = fd;
-	sink->is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+	if (fstat(fd, &status) != 0)
+		status.st_mode = 0;
+	sink->is_file = S_ISREG(status.st_mode);
+	sink->is_socket = S_ISSOCK(status.st_mode);
 	sink->size = sink->is_file ? status.st_size : 0;
 	if (!sink->is_file || status.st_size == 0 || is_standard_output(sink->path) ||
 		ends_with_newline(sink->path, status.st_size))
@@ -138,6 +144,14 @@ static bool is_writable(const struct sink *sink, int wait_ms)
 	return sink->is_file || (poll(&target, 1, wait_ms) == 1 && target.revents);
 }
 
+/* A socket (the journal's) is shared too, and may have less room than poll() promises. */
+static ssize_t write_piece(const struct sink *sink, const char *bytes, size_t length)
+{
+	if (sink->is_socket)
+		return send(sink->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return write(sink->fd, bytes, length);
+}
+
 /* Writes what the target takes. The errno that stopped it: 0 or EAGAIN, or a failure. */
 static int write_all(const struct sink *sink, size_t *ret_done)
 {
@@ -154,7 +168,7 @@ static int write_all(const struct sink *sink, size_t *ret_done)
 			error = EAGAIN;
 			break;
 		}
-		written = write(sink->fd, sink->bytes + done, piece);
+		written = write_piece(sink, sink->bytes + done, piece);
 		if (written > 0)
 			done += (size_t)written;
 		else if (written == 0)
@@ -197,12 +211,12 @@ static void drop_lines(struct sink *sink, int error)
 {
 	size_t kept = torn_length(sink);
 
-	sink->dropped += count_lines(sink->bytes + kept, sink->length - kept);
+	sink->report.dropped += count_lines(sink->bytes + kept, sink->length - kept);
 	sink->length = kept;
 	sink->is_failing = true;
 	LOG(WARN, "the request log cannot be written: lines are dropped",
 		LOG_TEXT("path", sink->path), LOG_TEXT("reason", strerror(error)),
-		LOG_NUMBER("dropped", sink->dropped));
+		LOG_NUMBER("dropped", sink->report.dropped));
 }
 
 void sink_set_rotation(struct sink *sink, int64_t most_bytes, int keep)
@@ -229,24 +243,49 @@ static bool is_full(const struct sink *sink)
 	       sink->length == 0 && !is_standard_output(sink->path);
 }
 
-void sink_flush(struct sink *sink)
+/* The ticker's time stands still in a turn. */
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US;
+}
+
+static void note_write(struct sink *sink, int64_t took_us)
+{
+	sink->report.writes++;
+	sink->report.write_us += took_us;
+	if (took_us > sink->report.write_most_us)
+		sink->report.write_most_us = took_us;
+}
+
+static void flush(struct sink *sink)
 {
 	size_t done;
-	int error;
+	int error = write_all(sink, &done);
 
-	if (sink->length == 0)
-		return;
-	error = write_all(sink, &done);
 	consume(sink, done);
 	if (error && error != EAGAIN) {
 		drop_lines(sink, error);
 	} else if (done > 0 && sink->is_failing) {
 		sink->is_failing = false;
 		LOG(INFO, "the request log is written again", LOG_TEXT("path", sink->path),
-			LOG_NUMBER("dropped", sink->dropped));
+			LOG_NUMBER("dropped", sink->report.dropped));
 	}
 	if (is_full(sink))
 		rotate(sink);
+}
+
+void sink_flush(struct sink *sink)
+{
+	int64_t began_us;
+
+	if (sink->length == 0)
+		return;
+	began_us = now_us();
+	flush(sink);
+	note_write(sink, now_us() - began_us);
 }
 
 /* For the line and its newline. */
@@ -257,12 +296,13 @@ static bool has_room(const struct sink *sink, size_t length)
 
 void sink_add(struct sink *sink, const char *line, size_t length)
 {
+	sink->report.lines++;
 	if (!has_room(sink, length))
 		sink_flush(sink);
 	if (!has_room(sink, length)) {
-		sink->dropped++;
+		sink->report.dropped++;
 		LOG(WARN, "the request log's reader is too slow: lines are dropped",
-			LOG_TEXT("path", sink->path), LOG_NUMBER("dropped", sink->dropped));
+			LOG_TEXT("path", sink->path), LOG_NUMBER("dropped", sink->report.dropped));
 		return;
 	}
 	memcpy(sink->bytes + sink->length, line, length);
@@ -277,7 +317,7 @@ static void forget_torn_line(struct sink *sink)
 
 	/* Only its newline is missing: the line is whole. */
 	if (length > 1)
-		sink->dropped++;
+		sink->report.dropped++;
 	sink->length -= length;
 	memmove(sink->bytes, sink->bytes + length, sink->length);
 	sink->is_torn = false;
@@ -301,18 +341,9 @@ void sink_reopen(struct sink *sink)
 	take_target(sink, fd);
 }
 
-/* The ticker's time stands still in a turn. */
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
-}
-
 void sink_destroy(struct sink *sink)
 {
-	int64_t deadline_ms = now_ms() + SINK_LAST_MS;
+	int64_t deadline_us = now_us() + (int64_t)SINK_LAST_MS * US_PER_MS;
 	int64_t left_ms = SINK_LAST_MS;
 
 	if (!sink)
@@ -321,7 +352,7 @@ void sink_destroy(struct sink *sink)
 	while (sink->length > 0 && !sink->is_failing && left_ms > 0 &&
 		is_writable(sink, (int)left_ms)) {
 		sink_flush(sink);
-		left_ms = deadline_ms - now_ms();
+		left_ms = (deadline_us - now_us()) / US_PER_MS;
 	}
 	close(sink->fd);
 	free(sink->bytes);
@@ -331,5 +362,13 @@ void sink_destroy(struct sink *sink)
 
 uint64_t sink_dropped(const struct sink *sink)
 {
-	return sink->dropped;
+	return sink->report.dropped;
+}
+
+struct sink_report sink_report(const struct sink *sink)
+{
+	struct sink_report report = sink->report;
+
+	report.waiting_bytes = sink->length;
+	return report;
 }

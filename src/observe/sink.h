@@ -6,7 +6,8 @@
  * it are dropped whole. Regular files are opened with O_APPEND; what does not end with a newline
  * (a crash, another writer) gets one first, so that no two lines are ever glued together. Standard
  * output that is a pipe or a terminal is opened anew, so that O_NONBLOCK is ours alone: the file
- * description is shared with the shell and must not change. The program ignores SIGPIPE.
+ * description is shared with the shell and must not change. The program ignores SIGPIPE
+ * and SIGXFSZ.
  */
 #ifndef SO_OBSERVE_SINK_H
 #define SO_OBSERVE_SINK_H
@@ -37,6 +38,17 @@ void sink_set_rotation(struct sink *sink, int64_t most_bytes, int keep);
 void sink_reopen(struct sink *sink);
 /* Lines that were dropped. */
 uint64_t sink_dropped(const struct sink *sink);
+
+/* What it did since it was made. */
+struct sink_report {
+	uint64_t lines; /* that were added, those that were dropped included */
+	uint64_t dropped;
+	uint64_t writes;	/* flushes that had something to write */
+	int64_t write_us;	/* the loop's time that they took, rotation included */
+	int64_t write_most_us;	/* the longest of them */
+	uint64_t waiting_bytes; /* not taken by the target yet */
+};
+struct sink_report sink_report(const struct sink *sink);
 
 /* A reader that is alive takes 1 MiB in this time; one that is not must not hold up the end. */
 enum { SINK_LAST_MS = 1000 };

@@ -1,6 +1,6 @@
 #include "observe/stats.h"
 
-enum { NS_PER_US = 1000 };
+#include "config/model_name.h"
 
 static void add_wait(struct stats *stats, const struct record *record)
 {
@@ -28,24 +28,67 @@ static void add_latency(struct stats *stats, const struct record *record)
 	}
 }
 
+/* By whatever spelling. */
+static size_t model_index(struct stats *stats, const char *model)
+{
+	char canonical[MODEL_NAME_BYTES];
+
+	if (!model)
+		return name_table_index(&stats->model_names, NULL);
+	model_name_canonical(model, canonical, sizeof(canonical));
+	return name_table_index(&stats->model_names, canonical);
+}
+
+static void add_usage(struct stats *stats, const struct record *record)
+{
+	size_t model = model_index(stats, record->model);
+
+	account_add(
+		&stats->projects[name_table_index(&stats->project_names, record->project)], record);
+	account_add(&stats->models[model], record);
+	account_ladders_add(&stats->ladders[model], record);
+}
+
 void stats_add(struct stats *stats, const struct record *record)
 {
-	if (!record->is_job)
+	if (!record->is_job) {
+		stats->pass_outcomes[record->outcome]++;
 		return;
+	}
+	stats->job_outcomes[record->outcome]++;
 	add_wait(stats, record);
 	cuts_add(&stats->cuts, record);
+	add_usage(stats, record);
 	if (record->outcome == OUTCOME_SUCCESS)
 		add_latency(stats, record);
 	stats->patience_doubted += record->patience_doubted;
 	if (record->is_load) {
 		stats->model_loads++;
 		if (record->load_duration >= 0)
-			histogram_add(&stats->load_us, record->load_duration / NS_PER_US);
+			histogram_add(&stats->load_us, account_load_us(record));
 	}
 }
 
-void stats_add_load(struct stats *stats, int64_t took_us)
+void stats_add_load(struct stats *stats, const struct stats_load *load)
 {
+	size_t model = model_index(stats, load->model);
+
 	stats->model_loads++;
-	histogram_add(&stats->load_us, took_us);
+	histogram_add(&stats->load_us, load->took_us);
+	account_add_load(&stats->models[model], load->took_us);
+	ladder_add(&stats->ladders[model].load, &ladder_waits, load->took_us);
+	if (load->project)
+		account_add_load(
+			&stats->projects[name_table_index(&stats->project_names, load->project)],
+			load->took_us);
+}
+
+void stats_meet_project(struct stats *stats, const char *project)
+{
+	(void)name_table_index(&stats->project_names, project);
+}
+
+void stats_meet_model(struct stats *stats, const char *model)
+{
+	(void)model_index(stats, model);
 }

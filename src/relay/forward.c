@@ -12,6 +12,7 @@
 #include "core/identity.h"
 #include "core/match.h"
 #include "core/route.h"
+#include "core/trace.h"
 #include "front/client.h"
 #include "front/reply.h"
 #include "http/head.h"
@@ -143,6 +144,8 @@ void forward_request(struct forward *forward, const struct client *client,
 	forward->via = append_to_list(&head->fields, "Via", ours);
 	free(ours);
 	add_hops(forward, hops_left);
+	if (record->starts_trace)
+		fields_add_text(&forward->fields, "traceparent", record->traceparent);
 	fields_add_text(&forward->fields, "X-Forwarded-For", forward->forwarded_for);
 	fields_add_text(&forward->fields, "Via", forward->via);
 	fields_add_text(&forward->fields, "X-Request-Id", record->request_id);
@@ -301,6 +304,38 @@ struct policy_request forward_policy_request(
 	};
 }
 
+/* One, and only one, that is well-formed. */
+static bool has_trace(const struct fields *fields)
+{
+	size_t count = 0;
+	bool is_sound = false;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		const struct field *field = &fields->items[i];
+
+		if (!field_is(field, "traceparent"))
+			continue;
+		count++;
+		is_sound = trace_is_sound(field->value, field->value_length);
+	}
+	return count == 1 && is_sound;
+}
+
+static void fill_trace(
+	struct record *record, const struct fields *fields, const struct settings *settings)
+{
+	unsigned char random[TRACE_RANDOM_BYTES];
+
+	if (settings->traceparent == TRACEPARENT_OFF || has_trace(fields)) {
+		record->traceparent = logged_value(fields, "traceparent");
+		return;
+	}
+	record->traceparent = mem_alloc(TRACE_PARENT_BYTES);
+	evutil_secure_rng_get_bytes(random, sizeof(random));
+	trace_start(random, record->traceparent);
+	record->starts_trace = true;
+}
+
 void forward_fill_record(struct record *record, const struct client *client,
 	const struct route *route, const struct settings *settings)
 {
@@ -317,5 +352,5 @@ void forward_fill_record(struct record *record, const struct client *client,
 	record->method = mem_strdup(head->method);
 	record->path = mem_strndup(head->path, strnlen(head->path, LOGGED_VALUE_BYTES));
 	record->user_agent = logged_value(&head->fields, "User-Agent");
-	record->traceparent = logged_value(&head->fields, "traceparent");
+	fill_trace(record, &head->fields, settings);
 }

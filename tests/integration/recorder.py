@@ -12,6 +12,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         recorder = self.server.recorder
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         recorder.received.append((self.path, body))
+        recorder.heads.append((self.path, self.headers))
         if recorder.breaks > 0 and self.command == "POST":
             recorder.breaks -= 1
             self.close_connection = True
@@ -42,6 +43,7 @@ class Recorder:
     def __init__(self, sim):
         self.port = sim.port
         self.received = []
+        self.heads = []
         self.breaks = 0
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -52,6 +54,10 @@ class Recorder:
 
     def bodies(self, target):
         return [body for path, body in self.received if path == target]
+
+    def fields(self, target, name):
+        """All values of this field, for each request for `target`."""
+        return [headers.get_all(name, []) for path, headers in self.heads if path == target]
 
     def stop(self):
         self.server.shutdown()

@@ -48,3 +48,28 @@ def test_a_request_that_unloads_when_it_is_done(sim, proxy):
     server.wait_for(lambda stats: stats["runners"] == [])
     generate(server.url, "a")
     assert server.wait_log(2)[1]["load_wait_ms"] > 0
+
+
+# Looks are 5 s apart while nothing runs.
+@pytest.mark.sim(config=BOX)
+def test_use_past_us_is_told(sim, proxy):
+    server = turns(proxy)
+    server.wait_for(lambda stats: stats["upstream"]["foreign_activity"]["count"] == 0)
+    generate(sim.url, "b")
+    seen = server.wait_for(
+        lambda stats: stats["upstream"]["foreign_activity"]["count"] and stats["upstream"]["foreign_activity"], 30
+    )
+    assert seen["model"] == "b:latest"
+    assert 0 <= seen["age_s"] < 30
+
+
+@pytest.mark.sim(config=BOX)
+def test_our_own_use_is_none_of_others(sim, proxy):
+    server = proxy("--scheduler", "turns", "--keep-alive", "30m", "--preload", "b")
+    server.wait_for(lambda stats: [runner["name"] for runner in stats["runners"]] == ["b:latest"])
+    for _ in range(3):
+        generate(server.url, "a")
+        generate(server.url, "b")
+        # until Ollama was asked what is loaded
+        server.wait_for(lambda stats: [runner["size_vram"] for runner in stats["runners"] if runner["name"] == "b:latest"])
+    assert server.stats()["upstream"]["foreign_activity"]["count"] == 0

@@ -49,6 +49,16 @@ void reply_page(
 {
 }
 
+static char *answered_type;
+
+void reply_text(struct client *client, int status, const char *content_type, const char *text,
+	size_t length)
+{
+	reply_json(client, status, text, length);
+	free(answered_type);
+	answered_type = mem_strdup(content_type);
+}
+
 void reply_method_not_allowed(struct client *client, const char *allow)
 {
 	answered_status = 405;
@@ -203,6 +213,8 @@ static int tear_down(void **state)
 	free(fixture);
 	free(answered_json);
 	answered_json = NULL;
+	free(answered_type);
+	answered_type = NULL;
 	answered_status = 0;
 	answered_allow = NULL;
 	is_preflight = false;
@@ -371,14 +383,14 @@ static void test_stats_count_each_end(void **state)
 	}
 	fixture->jobs.reading = 6;
 	fixture->jobs.flushing = 7;
-	fixture->view.log_dropped = 8;
+	fixture->view.log.dropped = 8;
 	json = write_with(fixture, admin_write_stats);
 	assert_non_null(strstr(json, "\"completed\":1,\"failed\":2,\"rejected\":3,\"timeout\":4,"));
 	assert_non_null(strstr(json, "\"cancelled\":5,\"reading\":6,\"flushing\":7,"));
 	assert_non_null(strstr(json, "\"passes\":{\"received\":0,\"in_progress\":0,"
 				     "\"completed\":11,\"failed\":12,\"rejected\":13,"
 				     "\"timeout\":14,\"cancelled\":15}"));
-	assert_non_null(strstr(json, "\"request_log_dropped\":8}"));
+	assert_non_null(strstr(json, "\"request_log_dropped\":8,\"request_log\":{"));
 	schema_check("stats", json);
 }
 
@@ -554,6 +566,11 @@ static void test_each_endpoint_is_answered(void **state)
 	answer(fixture, "GET", "/api/v1/queue/requests", "/api/v1/queue/requests");
 	assert_int_equal(answered_status, 200);
 	schema_check("requests", answered_json);
+	assert_null(answered_type);
+	answer(fixture, "GET", "/metrics", "/metrics");
+	assert_int_equal(answered_status, 200);
+	assert_string_equal(answered_type, "text/plain; version=0.0.4; charset=utf-8");
+	assert_int_equal(strncmp(answered_json, "# HELP shared_ollama_build_info", 31), 0);
 }
 
 static void test_only_the_query_asks_for_readiness(void **state)

@@ -377,6 +377,70 @@ static void test_what_does_not_tell_is_known_until_it_does(void **state)
 	residency_destroy(residency);
 }
 
+/* One look at /api/ps, asked `seconds` after the start. */
+static void look(struct residency *residency, int seconds, const char *name, const char *expires)
+{
+	residency_begin(residency);
+	if (name) {
+		residency_add(residency, name, 1, 1, 1);
+		residency_add_expiry(residency, expires);
+	}
+	residency_asked(residency, (int64_t)seconds * 1000000);
+	residency_end(residency, (int64_t)seconds * 1000000);
+}
+
+static void test_a_use_that_is_not_ours_is_seen(void **state)
+{
+	struct residency *residency = residency_create();
+
+	assert_null(residency_foreign(residency).model);
+	look(residency, 1, "m", "a");
+	look(residency, 2, "m", "a");
+	assert_int_equal(residency_foreign(residency).count, 0);
+	look(residency, 3, "m", "b");
+	assert_int_equal(residency_foreign(residency).count, 1);
+	assert_int_equal(residency_foreign(residency).seen_us, 3000000);
+	assert_string_equal(residency_foreign(residency).model, "m:latest");
+	/* a model that comes is used too; one that goes expired */
+	look(residency, 4, "n", "c");
+	assert_int_equal(residency_foreign(residency).count, 2);
+	look(residency, 5, NULL, NULL);
+	assert_int_equal(residency_foreign(residency).count, 2);
+	residency_destroy(residency);
+}
+
+static void test_our_own_use_is_not_foreign(void **state)
+{
+	struct residency *residency = residency_create();
+
+	look(residency, 1, "m", "a");
+	residency_note_own_use(residency, 1500000);
+	look(residency, 2, "m", "b");
+	/* Ollama may still work on it for a while */
+	look(residency, 11, "m", "c");
+	look(residency, 12, "m", "d");
+	assert_int_equal(residency_foreign(residency).count, 0);
+	look(residency, 13, "m", "e");
+	assert_int_equal(residency_foreign(residency).count, 1);
+	residency_destroy(residency);
+}
+
+static void test_what_another_ollama_has_loaded_is_not_foreign(void **state)
+{
+	struct residency *residency = residency_create();
+
+	look(residency, 1, "m", "a");
+	residency_forget(residency);
+	look(residency, 2, "m", "b");
+	residency_doubt(residency);
+	look(residency, 3, "m", "c");
+	/* without an expiry nothing is known */
+	look(residency, 4, "m", "");
+	look(residency, 5, "m", "d");
+	assert_int_equal(residency_foreign(residency).count, 0);
+	residency_destroy(residency);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +469,9 @@ int main(void)
 		RESIDENCY_TEST(test_destroying_nothing_is_fine),
 		cmocka_unit_test(test_a_doubt_is_settled_by_the_next_snapshot),
 		cmocka_unit_test(test_what_does_not_tell_is_known_until_it_does),
+		cmocka_unit_test(test_a_use_that_is_not_ours_is_seen),
+		cmocka_unit_test(test_our_own_use_is_not_foreign),
+		cmocka_unit_test(test_what_another_ollama_has_loaded_is_not_foreign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

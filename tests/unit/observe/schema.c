@@ -152,11 +152,26 @@ static void check_order(const char *where, const char *what, yajl_val list, yajl
 			object->u.object.len);
 }
 
+/* Any keys, values of one kind. */
+static void check_map(const char *where, yajl_val values, yajl_val value)
+{
+	for (size_t i = 0; i < value->u.object.len; i++) {
+		char inner[PATH_BYTES];
+
+		snprintf(inner, sizeof(inner), "%s/%s", where, value->u.object.keys[i]);
+		check(inner, values, value->u.object.values[i]);
+	}
+}
+
 static void check_object(const char *where, yajl_val schema, yajl_val value)
 {
 	yajl_val properties = get(schema, "properties");
 	yajl_val additional = get(schema, "additionalProperties");
 
+	if (!properties && YAJL_IS_OBJECT(additional)) {
+		check_map(where, additional, value);
+		return;
+	}
 	if (!YAJL_IS_OBJECT(properties) || !YAJL_IS_FALSE(additional))
 		fail_msg("%s: the schema is open", where);
 	check_order(where, "x-order", get(schema, "x-order"), value);

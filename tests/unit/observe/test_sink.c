@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -406,6 +407,68 @@ static void test_a_reader_that_sleeps_does_not_hold_up_the_end(void **state)
 	close(reader);
 }
 
+static void test_the_time_of_writes_is_taken(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sink *sink = sink_create(fixture->path);
+	struct sink_report report;
+
+	assert_non_null(sink);
+	sink_flush(sink);
+	report = sink_report(sink);
+	assert_int_equal(report.writes, 0);
+	add(sink, "one");
+	add(sink, "two");
+	assert_int_equal(sink_report(sink).waiting_bytes, strlen("one\ntwo\n"));
+	sink_flush(sink);
+	report = sink_report(sink);
+	assert_int_equal(report.lines, 2);
+	assert_int_equal(report.dropped, 0);
+	assert_int_equal(report.waiting_bytes, 0);
+	/* both in one */
+	assert_int_equal(report.writes, 1);
+	assert_true(report.write_us >= 0 && report.write_most_us == report.write_us);
+	sink_destroy(sink);
+}
+
+/* systemd's journal: a socket that is shared, cannot be opened anew and must stay blocking. */
+static void test_a_socket_that_nobody_reads_is_not_waited_for(void **state)
+{
+	enum { LINES = 3000, LINE_BYTES = 1000 };
+	char line[LINE_BYTES + 1];
+	const int smallest = 1;
+	int ends[2];
+	int saved;
+	struct sink *sink;
+	struct sink_report report = {0};
+	int flags;
+
+	memset(line, 'x', LINE_BYTES);
+	line[LINE_BYTES] = '\0';
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	/* the kernel's least: less than what is written at once */
+	assert_int_equal(
+		setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest)), 0);
+	fflush(stdout);
+	saved = dup(STDOUT_FILENO);
+	assert_int_equal(dup2(ends[1], STDOUT_FILENO), STDOUT_FILENO);
+	sink = sink_create("-");
+	for (int i = 0; sink && i < LINES; i++) {
+		add(sink, line);
+		sink_flush(sink);
+	}
+	flags = fcntl(STDOUT_FILENO, F_GETFL);
+	restore(saved);
+	assert_non_null(sink);
+	report = sink_report(sink);
+	assert_int_equal(report.lines, LINES);
+	assert_true(report.dropped > 0 && report.dropped < LINES);
+	assert_int_equal(flags & O_NONBLOCK, 0);
+	sink_destroy(sink);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -424,6 +487,8 @@ int main(void)
 		WITH_FOLDER(test_a_slow_reader_costs_lines_and_no_time),
 		WITH_FOLDER(test_a_reader_that_left_drops_lines),
 		WITH_FOLDER(test_a_reader_that_sleeps_does_not_hold_up_the_end),
+		WITH_FOLDER(test_the_time_of_writes_is_taken),
+		WITH_FOLDER(test_a_socket_that_nobody_reads_is_not_waited_for),
 	};
 
 	/* as the program does; SIGXFSZ stands for the full disk */

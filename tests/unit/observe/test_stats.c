@@ -94,7 +94,122 @@ static void test_passes_do_not_count(void **state)
 	pass.is_job = false;
 	pass.warm = KNOWN_TRUE;
 	add(&stats, pass);
+	assert_int_equal(stats.pass_outcomes[OUTCOME_SUCCESS], 1);
+	stats.pass_outcomes[OUTCOME_SUCCESS] = 0;
 	assert_memory_equal(&stats, &empty, sizeof(stats));
+}
+
+static void test_each_job_belongs_to_a_project_and_a_model(void **state)
+{
+	static struct stats stats;
+	struct record record = job(OUTCOME_SUCCESS, 1000, 3000);
+	char project[] = "a";
+	char model[] = "LLAMA3";
+
+	memset(&stats, 0, sizeof(stats));
+	record.project = project;
+	record.model = model;
+	record.slot_us = 5 * MS;
+	record.is_load = true;
+	record.load_duration = 7000000;
+	add(&stats, record);
+	record.outcome = OUTCOME_CLIENT_GONE;
+	record.is_load = false;
+	record.model = NULL;
+	add(&stats, record);
+	assert_int_equal(stats.job_outcomes[OUTCOME_SUCCESS], 1);
+	assert_int_equal(stats.job_outcomes[OUTCOME_CLIENT_GONE], 1);
+	assert_int_equal(stats.project_names.count, 1);
+	assert_int_equal(stats.projects[0].ended[COUNTER_COMPLETED], 1);
+	assert_int_equal(stats.projects[0].ended[COUNTER_CANCELLED], 1);
+	assert_int_equal(stats.projects[0].slot_us, 10 * MS);
+	assert_int_equal(stats.projects[0].loads, 1);
+	assert_int_equal(stats.projects[0].loads_us, 7 * MS);
+	assert_string_equal(name_table_get(&stats.model_names, 0), "llama3:latest");
+	assert_string_equal(name_table_get(&stats.model_names, 1), "none");
+	assert_int_equal(stats.models[0].ended[COUNTER_COMPLETED], 1);
+	assert_int_equal(stats.models[1].ended[COUNTER_CANCELLED], 1);
+	assert_int_equal(stats.ladders[0].latency[COUNTER_COMPLETED].count, 1);
+	assert_int_equal(stats.ladders[0].load.count, 1);
+	assert_int_equal(stats.ladders[1].latency[COUNTER_CANCELLED].count, 1);
+}
+
+static void test_our_own_load_belongs_to_its_cause(void **state)
+{
+	static struct stats stats;
+	struct stats_load load = {.model = "m", .project = "a", .took_us = 4 * MS};
+
+	memset(&stats, 0, sizeof(stats));
+	stats_add_load(&stats, &load);
+	load.project = NULL; /* a preload */
+	stats_add_load(&stats, &load);
+	assert_int_equal(stats.model_loads, 2);
+	assert_int_equal(stats.models[0].loads, 2);
+	assert_int_equal(stats.models[0].loads_us, 8 * MS);
+	assert_int_equal(stats.project_names.count, 1);
+	assert_int_equal(stats.projects[0].loads, 1);
+}
+
+static void test_tokens_count_apart_from_those_that_were_timed(void **state)
+{
+	static struct account account;
+	struct record timed = job(OUTCOME_SUCCESS, 0, 1000);
+	struct record untimed = job(OUTCOME_SUCCESS, 0, 1000);
+
+	memset(&account, 0, sizeof(account));
+	timed.prompt_eval_count = 100;
+	timed.prompt_eval_duration = 1000;
+	timed.eval_count = 20;
+	timed.eval_duration = 2000;
+	untimed.prompt_eval_count = 7;
+	untimed.eval_count = 3;
+	account_add(&account, &timed);
+	account_add(&account, &untimed);
+	assert_int_equal(account.prompt.count, 107);
+	assert_int_equal(account.prompt.timed, 100);
+	assert_int_equal(account.prompt.ns, 1000);
+	assert_int_equal(account.generated.count, 23);
+	assert_int_equal(account.generated.timed, 20);
+	assert_int_equal(account.generated.ns, 2000);
+}
+
+static void test_the_time_between_tokens(void **state)
+{
+	struct record record = job(OUTCOME_SUCCESS, 0, 1000);
+
+	assert_int_equal(account_gap_us(&record), -1);
+	record.eval_count = 1;
+	record.eval_duration = 5000000;
+	assert_int_equal(account_gap_us(&record), -1);
+	record.eval_count = 5;
+	assert_int_equal(account_gap_us(&record), 1000);
+	/* /v1 tells no time: only of a stream can it be seen */
+	record.eval_duration = -1;
+	record.first_byte_us = record.ended_us - 80 * MS;
+	assert_int_equal(account_gap_us(&record), -1);
+	record.stream = KNOWN_TRUE;
+	assert_int_equal(account_gap_us(&record), 20 * MS);
+	record.outcome = OUTCOME_CLIENT_GONE;
+	assert_int_equal(account_gap_us(&record), -1);
+}
+
+static void test_first_tokens_are_those_of_streams(void **state)
+{
+	static struct account_ladders ladders;
+	struct record record = job(OUTCOME_SUCCESS, 0, 1000);
+
+	memset(&ladders, 0, sizeof(ladders));
+	record.first_byte_us = record.arrived_us + 300 * MS;
+	account_ladders_add(&ladders, &record);
+	assert_int_equal(ladders.first_token.count, 0);
+	record.stream = KNOWN_TRUE;
+	account_ladders_add(&ladders, &record);
+	assert_int_equal(ladders.first_token.count, 1);
+	assert_true(ladders.first_token.sum_us == 300.0 * MS);
+	record.outcome = OUTCOME_UPSTREAM_CLIENT_ERROR;
+	account_ladders_add(&ladders, &record);
+	assert_int_equal(ladders.first_token.count, 1);
+	assert_int_equal(ladders.latency[COUNTER_COMPLETED].count, 3);
 }
 
 int main(void)
@@ -103,6 +218,11 @@ int main(void)
 		cmocka_unit_test(test_waits_are_of_dispatched_jobs),
 		cmocka_unit_test(test_latencies_are_of_successes_by_warm_and_cold),
 		cmocka_unit_test(test_passes_do_not_count),
+		cmocka_unit_test(test_each_job_belongs_to_a_project_and_a_model),
+		cmocka_unit_test(test_our_own_load_belongs_to_its_cause),
+		cmocka_unit_test(test_tokens_count_apart_from_those_that_were_timed),
+		cmocka_unit_test(test_the_time_between_tokens),
+		cmocka_unit_test(test_first_tokens_are_those_of_streams),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
