@@ -30,9 +30,9 @@ void forward_finish(struct forward *forward);
 
 /*
  * Fields to send upstream: without hop-by-hop fields, Host and Content-Length; X-Forwarded-For and
- * Via appended to, X-Request-Id ours or the client's, and the traceparent that we started. Expect stays only with `keep_expect` (the
- * tunnel relays it); Max-Forwards of OPTIONS and TRACE is one less. `forward` must be empty; it
- * points into `client`'s head.
+ * Via appended to, X-Request-Id ours or the client's, and the traceparent that we started. Expect
+ * stays only with `keep_expect` (the tunnel relays it); Max-Forwards of OPTIONS and TRACE is one
+ * less. `forward` must be empty; it points into `client`'s head.
  */
 void forward_request(struct forward *forward, const struct client *client,
 	const struct record *record, bool keep_expect);
