@@ -120,6 +120,13 @@ static void on_load_failed(void *arg, const struct loader_failure *failure)
 	mark_changed(conductor);
 }
 
+static void prepare(struct conductor *conductor, const struct settings *settings)
+{
+	if (settings->scheduler != SCHEDULER_TURNS && (*settings->preload || *settings->keep_alive))
+		LOG(WARN, "preload and keep_alive do nothing without scheduler = turns");
+	scheduler_prepare(conductor->parts.scheduler, settings);
+}
+
 struct conductor *conductor_create(const struct conductor_parts *parts, struct settings *settings)
 {
 	struct conductor *conductor = mem_zalloc(sizeof(*conductor));
@@ -134,9 +141,7 @@ struct conductor *conductor_create(const struct conductor_parts *parts, struct s
 	};
 
 	conductor->parts = *parts;
-	if (settings->scheduler != SCHEDULER_TURNS && (*settings->preload || *settings->keep_alive))
-		LOG(WARN, "preload and keep_alive do nothing without scheduler = turns");
-	scheduler_prepare(parts->scheduler, settings);
+	prepare(conductor, settings);
 	conductor->settings = settings_take(settings);
 	conductor->wake = evtimer_new(parts->base, on_wake, conductor);
 	if (!conductor->wake)
@@ -155,6 +160,16 @@ void conductor_destroy(struct conductor *conductor)
 	pause_finish(&conductor->pause);
 	settings_return(conductor->settings);
 	free(conductor);
+}
+
+void conductor_set_settings(struct conductor *conductor, struct settings *settings)
+{
+	prepare(conductor, settings);
+	loader_set_settings(conductor->loader, settings);
+	settings_take(settings);
+	settings_return(conductor->settings);
+	conductor->settings = settings;
+	mark_changed(conductor);
 }
 
 void conductor_probe_changed(struct conductor *conductor)

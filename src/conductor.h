@@ -41,6 +41,8 @@ struct conductor_parts {
 struct conductor *conductor_create(const struct conductor_parts *parts, struct settings *settings);
 /* What it asked of Ollama is cut. NULL is fine. */
 void conductor_destroy(struct conductor *conductor);
+/* From now on; models that are new in `preload` are loaded. */
+void conductor_set_settings(struct conductor *conductor, struct settings *settings);
 /* The turn's tail: only when something changed. */
 void conductor_run(struct conductor *conductor);
 /* The probe's state or what is loaded changed. */

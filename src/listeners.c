@@ -171,24 +171,38 @@ void listeners_resume(struct listeners *listeners)
 		listener_resume(listeners->items[i]);
 }
 
-void listeners_reload(struct listeners *listeners)
+static bool speak_tls(const struct listeners *listeners)
 {
-	const struct settings *settings = listeners->settings;
-	struct tls_server *fresh;
-	char *error = NULL;
-
-	if (!listeners->tls)
-		return;
-	fresh = tls_server_create(settings->tls_certificate, settings->tls_key, &error);
-	if (!fresh) {
-		LOG(ERROR, "the TLS certificate stays the old one", LOG_TEXT("reason", error));
-		free(error);
-		return;
+	for (size_t i = 0; i < listeners->count; i++) {
+		if (listener_is_tls(listeners->items[i]))
+			return true;
 	}
+	return false;
+}
+
+bool listeners_read_certificate(const struct listeners *listeners, const struct settings *settings,
+	struct tls_server **ret_fresh, char **ret_error)
+{
+	*ret_fresh = NULL;
+	if (*settings->tls_certificate) {
+		*ret_fresh =
+			tls_server_create(settings->tls_certificate, settings->tls_key, ret_error);
+		return *ret_fresh != NULL;
+	}
+	if (!speak_tls(listeners))
+		return true;
+	*ret_error = mem_strdup("an address speaks TLS: it needs tls_certificate and tls_key");
+	return false;
+}
+
+void listeners_set_settings(
+	struct listeners *listeners, const struct settings *settings, struct tls_server *fresh)
+{
 	for (size_t i = 0; i < listeners->count; i++) {
 		if (listener_is_tls(listeners->items[i]))
 			listener_set_tls(listeners->items[i], tls_server_context(fresh));
 	}
 	tls_server_destroy(listeners->tls);
 	listeners->tls = fresh;
+	listeners->settings = settings;
 }

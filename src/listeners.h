@@ -15,6 +15,7 @@ struct clients;
 struct event_base;
 struct listeners;
 struct settings;
+struct tls_server;
 
 /* Every address of `settings` accepts; passed sockets beat them. `settings` is borrowed. NULL:
  * `ret_error`, a new string, says what is wrong. */
@@ -30,8 +31,15 @@ bool listeners_is_tls(const struct listeners *listeners, size_t index);
 bool listeners_are_exposed(const struct listeners *listeners, bool is_admin);
 /* A connection went: those that stopped at a limit accept again. */
 void listeners_resume(struct listeners *listeners);
-/* Reads certificate and key again, for connections that come from now on. If they are wrong the old
- * ones stay, and the log says why. */
-void listeners_reload(struct listeners *listeners);
+/*
+ * A reload, in two steps. First certificate and key are read again, into `ret_fresh`; false: they
+ * are wrong, or missing where an address speaks TLS, `ret_error`, a new string, says what, and
+ * nothing has changed. Then connections that come from now on get them, which takes them over;
+ * `settings` is borrowed until the next reload.
+ */
+MUST_CHECK bool listeners_read_certificate(const struct listeners *listeners,
+	const struct settings *settings, struct tls_server **ret_fresh, char **ret_error);
+void listeners_set_settings(
+	struct listeners *listeners, const struct settings *settings, struct tls_server *fresh);
 
 #endif

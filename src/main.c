@@ -10,17 +10,18 @@
 #include "config/settings.h"
 #include "health/health.h"
 #include "proxy.h"
+#include "reload.h"
 #include "report/report.h"
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-static int serve(struct settings *settings)
+static int serve(struct settings *settings, const struct reload_source *source)
 {
 	char *error = NULL;
 	struct proxy *proxy;
 
 	log_set_level(settings->log_level);
-	proxy = proxy_create(settings, &error);
+	proxy = proxy_create(settings, source, &error);
 	if (!proxy) {
 		fprintf(stderr, "shared-ollama: %s\n", error);
 		free(error);
@@ -33,6 +34,7 @@ static int serve(struct settings *settings)
 
 int main(int argc, char **argv)
 {
+	const struct reload_source source = {.argc = argc, .argv = argv, .environment = environ};
 	struct load_result loaded;
 	int code = EXIT_FINE;
 
@@ -42,7 +44,7 @@ int main(int argc, char **argv)
 	loaded = load_settings(argc, argv, environ);
 	switch (loaded.action) {
 	case LOAD_SERVE:
-		code = serve(loaded.settings);
+		code = serve(loaded.settings, &source);
 		break;
 	case LOAD_HEALTH:
 		code = health_run(loaded.url, loaded.settings);

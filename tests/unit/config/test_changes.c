@@ -60,8 +60,8 @@ static void test_every_key_that_differs_is_named(void **state)
 {
 	assert_list("max_queue_size = 3;", "max_queue_size = 4; log_level = \"debug\";",
 		"log_level, max_queue_size");
-	assert_list("allow_paths = [ \"/a\" ];", "allow_paths = [ \"/a\", \"/b\" ];",
-		"allow_paths");
+	assert_list(
+		"allow_paths = [ \"/a\" ];", "allow_paths = [ \"/a\", \"/b\" ];", "allow_paths");
 	assert_list("", "listen = [ \"127.0.0.1:1\" ];", "listen");
 }
 
@@ -88,7 +88,8 @@ static void test_every_kind_of_member_is_compared(void **state)
 	for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++) {
 		char before[200], after[200], none[200];
 
-		snprintf(before, sizeof(before), "%s = ( { %s } );", pairs[i].list, pairs[i].before);
+		snprintf(
+			before, sizeof(before), "%s = ( { %s } );", pairs[i].list, pairs[i].before);
 		snprintf(after, sizeof(after), "%s = ( { %s } );", pairs[i].list, pairs[i].after);
 		snprintf(none, sizeof(none), "%s = ( );", pairs[i].list);
 		assert_list(before, after, pairs[i].list);
@@ -101,8 +102,10 @@ static void test_a_key_whose_hash_or_right_differs_is_named(void **state)
 {
 	char before[200], after[200], admin[200];
 
-	snprintf(before, sizeof(before), "keys = ( { name = \"k\"; hash = \"sha256:%s\"; } );", hash_a);
-	snprintf(after, sizeof(after), "keys = ( { name = \"k\"; hash = \"sha256:%s\"; } );", hash_b);
+	snprintf(before, sizeof(before), "keys = ( { name = \"k\"; hash = \"sha256:%s\"; } );",
+		hash_a);
+	snprintf(after, sizeof(after), "keys = ( { name = \"k\"; hash = \"sha256:%s\"; } );",
+		hash_b);
 	snprintf(admin, sizeof(admin),
 		"keys = ( { name = \"k\"; hash = \"sha256:%s\"; admin = true; } );", hash_a);
 	assert_list(before, before, NULL);
@@ -113,8 +116,9 @@ static void test_a_key_whose_hash_or_right_differs_is_named(void **state)
 static void test_what_needs_a_restart_is_put_back_and_named(void **state)
 {
 	struct settings *old = with("max_queue_size = 3;");
-	struct settings *fresh = with("max_queue_size = 4; listen = [ \"127.0.0.1:1\", \"unix:/x\" ];"
-				      "upstream = \"https://b:2\"; admin_listen = [ \"127.0.0.1:9\" ];");
+	struct settings *fresh =
+		with("max_queue_size = 4; listen = [ \"127.0.0.1:1\", \"unix:/x\" ];"
+		     "upstream = \"https://b:2\"; admin_listen = [ \"127.0.0.1:9\" ];");
 	char *names = changes_keep(fresh, old);
 
 	assert_string_equal(names, "listen, admin_listen, upstream");
