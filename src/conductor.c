@@ -29,6 +29,8 @@ struct conductor {
 	const struct runner *unloading;
 	const struct runner *loading;
 	struct pause pause;
+	enum scheduler_company company;
+	uint64_t others; /* slots that the other process holds */
 };
 
 static void mark_changed(struct conductor *conductor)
@@ -200,16 +202,35 @@ bool conductor_is_unloading(const struct conductor *conductor)
 	return pause_is_unloading(&conductor->pause);
 }
 
+void conductor_set_company(
+	struct conductor *conductor, enum scheduler_company company, uint64_t others)
+{
+	conductor->company = company;
+	conductor->others = others;
+	mark_changed(conductor);
+}
+
+bool conductor_has_company(const struct conductor *conductor)
+{
+	return conductor->company != COMPANY_NONE;
+}
+
+bool conductor_is_moving(const struct conductor *conductor)
+{
+	return conductor->unloading || conductor->loading;
+}
+
 struct scheduler_view conductor_view(const struct conductor *conductor)
 {
 	return (struct scheduler_view){
 		.now_us = ticker_now_us(),
 		.upstream_usable = probe_is_usable(conductor->parts.probe),
-		.paused = pause_holds(&conductor->pause),
+		.paused = pause_holds(&conductor->pause) || conductor->company == COMPANY_BEFORE,
 		.residency = conductor->parts.residency,
 		.ring = conductor->parts.ring,
 		.settings = conductor->settings,
-		.in_progress = conductor->parts.tally->in_progress,
+		.in_progress = conductor->parts.tally->in_progress + conductor->others,
+		.company = conductor->company,
 	};
 }
 
@@ -303,8 +324,11 @@ void conductor_run(struct conductor *conductor)
 		if (answer.look_again_us)
 			look_again(conductor, answer.look_again_us - view.now_us);
 	} while (carry_out(conductor, &answer));
-	unload_next(conductor);
-	touch(conductor);
+	/* The other process may be using what is idle here. */
+	if (conductor->company == COMPANY_NONE) {
+		unload_next(conductor);
+		touch(conductor);
+	}
 	passes_look_again(conductor->parts.passes);
 	probe_set_busy(conductor->parts.probe,
 		conductor->parts.tally->in_progress + conductor->parts.tally->queued > 0);

@@ -56,6 +56,12 @@ void conductor_resume(struct conductor *conductor);
 bool conductor_is_paused(const struct conductor *conductor);
 /* Models are still to be unloaded. */
 bool conductor_is_unloading(const struct conductor *conductor);
+/* An upgrade: another process shares Ollama and holds so many slots of the same max_concurrent. */
+void conductor_set_company(
+	struct conductor *conductor, enum scheduler_company company, uint64_t others);
+bool conductor_has_company(const struct conductor *conductor);
+/* A model is being unloaded or loaded. */
+bool conductor_is_moving(const struct conductor *conductor);
 /* What the scheduler sees now. */
 struct scheduler_view conductor_view(const struct conductor *conductor);
 

@@ -29,7 +29,7 @@ enum {
 	FRESH_US = 3 * 1000 * 1000,
 };
 
-static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 /* How far the end is. */
 enum phase { PHASE_SERVING, PHASE_LEAVING, PHASE_DRAINING, PHASE_STOPPING };
@@ -93,7 +93,7 @@ bool lifecycle_is_closed(const struct lifecycle *lifecycle)
 	int64_t left_us = ticker_now_us() - lifecycle->leaving_since_us;
 
 	return lifecycle->phase == PHASE_LEAVING && left_us >= LATE_US &&
-	       (left_us >= FRESH_US || clients_fresh(lifecycle->parts.clients) == 0);
+	       clients_fresh(lifecycle->parts.clients) == 0;
 }
 
 bool lifecycle_has_ended(const struct lifecycle *lifecycle)
@@ -133,7 +133,10 @@ void lifecycle_leave(struct lifecycle *lifecycle)
 /* One of LEAVING's steps is due. */
 static void go_on_leaving(struct lifecycle *lifecycle)
 {
-	clients_close_idle(lifecycle->parts.clients);
+	if (ticker_now_us() - lifecycle->leaving_since_us >= FRESH_US)
+		clients_close_waiting(lifecycle->parts.clients);
+	else
+		clients_close_idle(lifecycle->parts.clients);
 	if (!lifecycle_is_closed(lifecycle))
 		delay_start(lifecycle->end, LATE_US);
 }

@@ -1,4 +1,5 @@
 /* Arguments → serve, health or report → exit code (PRODUCT 8): 0 fine, 1 failure, 2 usage. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,19 +10,29 @@
 #include "config/load.h"
 #include "config/settings.h"
 #include "health/health.h"
+#include "io/handover.h"
 #include "proxy.h"
 #include "reload.h"
 #include "report/report.h"
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-static int serve(struct settings *settings, const struct reload_source *source)
+/* Where the program stands, so that an upgrade starts what stands there then. */
+static void find_program(char program[PATH_MAX])
+{
+	ssize_t length = readlink("/proc/self/exe", program, PATH_MAX - 1);
+
+	program[length > 0 ? length : 0] = '\0';
+}
+
+static int serve(
+	struct settings *settings, const struct reload_source *source, struct handover *handover)
 {
 	char *error = NULL;
 	struct proxy *proxy;
 
 	log_set_level(settings->log_level);
-	proxy = proxy_create(settings, source, &error);
+	proxy = proxy_create(settings, source, handover, &error);
 	if (!proxy) {
 		fprintf(stderr, "shared-ollama: %s\n", error);
 		free(error);
@@ -34,17 +45,28 @@ static int serve(struct settings *settings, const struct reload_source *source)
 
 int main(int argc, char **argv)
 {
-	const struct reload_source source = {.argc = argc, .argv = argv, .environment = environ};
+	char program[PATH_MAX];
+	const struct reload_source source = {
+		.argc = argc, .argv = argv, .environment = environ, .program = program};
+	struct handover *handover = NULL;
+	char *error = NULL;
 	struct load_result loaded;
 	int code = EXIT_FINE;
 
 	/* It has a command line of its own and reads no settings. */
 	if (argc > 1 && strcmp(argv[1], "report") == 0)
 		return report_run(argc - 2, argv + 2);
+	find_program(program);
+	if (!handover_receive(&handover, &error)) {
+		fprintf(stderr, "shared-ollama: %s\n", error);
+		free(error);
+		return EXIT_FAILED;
+	}
 	loaded = load_settings(argc, argv, environ);
 	switch (loaded.action) {
 	case LOAD_SERVE:
-		code = serve(loaded.settings, &source);
+		code = serve(loaded.settings, &source, handover);
+		handover = NULL;
 		break;
 	case LOAD_HEALTH:
 		code = health_run(loaded.url, loaded.settings);
@@ -64,6 +86,7 @@ int main(int argc, char **argv)
 		code = EXIT_FAILED;
 		break;
 	}
+	handover_destroy(handover);
 	free(loaded.message);
 	settings_return(loaded.settings);
 	return code;

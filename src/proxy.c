@@ -28,6 +28,7 @@
 #include "front/client.h"
 #include "front/clients.h"
 #include "front/reply.h"
+#include "io/handover.h"
 #include "io/systemd.h"
 #include "io/tls.h"
 #include "lifecycle.h"
@@ -37,6 +38,8 @@
 #include "relay/pass.h"
 #include "relay/relay.h"
 #include "reload.h"
+#include "takeover.h"
+#include "upgrade.h"
 #include "watch.h"
 
 struct proxy {
@@ -45,6 +48,8 @@ struct proxy {
 	struct graveyard *graveyard;
 	struct lifecycle *lifecycle;
 	struct reload_source source;
+	struct upgrade *upgrade;
+	struct takeover *takeover; /* NULL: no process was here before */
 
 	struct tally tally;
 	struct pass_tally pass_tally;
@@ -351,6 +356,21 @@ static void on_reopen(void *arg)
 	request_log_reopen(proxy->log);
 }
 
+static void on_upgrade(void *arg)
+{
+	struct proxy *proxy = arg;
+
+	upgrade_begin(proxy->upgrade);
+}
+
+static void set_rotation(void *arg)
+{
+	struct proxy *proxy = arg;
+
+	request_log_set_rotation(proxy->log, proxy->settings->request_log_max,
+		(int)proxy->settings->request_log_keep);
+}
+
 /* The turn's tail. */
 
 /* true: something is left to do at once, the next turn must not block. */
@@ -364,6 +384,7 @@ static bool finish_turn(struct proxy *proxy)
 		watch_look(proxy->watch, conductor_is_paused(proxy->conductor));
 		events_changed(proxy->calls.events);
 	}
+	upgrade_turn(proxy->upgrade);
 	lifecycle_turn(proxy->lifecycle, proxy->settings->drain_timeout_ms);
 	again = clients_flush(proxy->clients);
 	graveyard_run(proxy->graveyard);
@@ -532,14 +553,37 @@ static void create_lifecycle(struct proxy *proxy)
 		.pass_tally = &proxy->pass_tally,
 		.on_reload = on_reload,
 		.on_reopen = on_reopen,
+		.on_upgrade = on_upgrade,
 		.arg = proxy,
 	};
 
 	proxy->lifecycle = lifecycle_create(&parts);
 }
 
-struct proxy *proxy_create(
-	struct settings *settings, const struct reload_source *source, char **ret_error)
+/* To whom this process hands over one day, and from whom it takes over now. */
+static void create_upgrade(struct proxy *proxy, struct handover *handover)
+{
+	const struct upgrade_parts parts = {
+		.base = proxy->base,
+		.conductor = proxy->conductor,
+		.lifecycle = proxy->lifecycle,
+		.listeners = proxy->listeners,
+		.log = proxy->log,
+		.tally = &proxy->tally,
+		.program = proxy->source.program,
+		.argv = proxy->source.argv,
+	};
+	const struct takeover_events events = {.on_took = set_rotation, .arg = proxy};
+
+	proxy->upgrade = upgrade_create(&parts);
+	if (handover)
+		proxy->takeover = takeover_create(proxy->base, handover, proxy->conductor, &events);
+	else
+		set_rotation(proxy);
+}
+
+struct proxy *proxy_create(struct settings *settings, const struct reload_source *source,
+	struct handover *handover, char **ret_error)
 {
 	struct proxy *proxy = mem_zalloc(sizeof(*proxy));
 
@@ -557,8 +601,6 @@ struct proxy *proxy_create(
 			settings->request_log, strerror(errno));
 		goto fail;
 	}
-	request_log_set_rotation(
-		proxy->log, settings->request_log_max, (int)settings->request_log_keep);
 	create_core(proxy);
 	if (!create_back(proxy, ret_error))
 		goto fail;
@@ -568,7 +610,8 @@ struct proxy *proxy_create(
 	create_conductor(proxy);
 	create_admin(proxy);
 	create_lifecycle(proxy);
-	proxy->listeners = listeners_create(proxy->base, proxy->clients, settings, ret_error);
+	proxy->listeners =
+		listeners_create(proxy->base, proxy->clients, settings, handover, ret_error);
 	if (!proxy->listeners)
 		goto fail;
 	/* Before the lines that say that it is ready. */
@@ -576,11 +619,13 @@ struct proxy *proxy_create(
 	for (size_t i = 0; i < listeners_count(proxy->listeners); i++)
 		fprintf(stderr, "listening on %s\n", listeners_name(proxy->listeners, i));
 	systemd_notify(SYSTEMD_READY);
+	create_upgrade(proxy, handover);
 	if (isatty(STDERR_FILENO))
 		proxy->banner = banner_create(proxy->pool, proxy->probe, proxy->residency, settings,
 			listeners_name(proxy->listeners, 0), listeners_is_tls(proxy->listeners, 0));
 	return proxy;
 fail:
+	handover_destroy(handover);
 	proxy_destroy(proxy);
 	return NULL;
 }
@@ -590,6 +635,8 @@ void proxy_destroy(struct proxy *proxy)
 	if (!proxy)
 		return;
 	banner_destroy(proxy->banner);
+	upgrade_destroy(proxy->upgrade);
+	takeover_destroy(proxy->takeover);
 	listeners_destroy(proxy->listeners);
 	proxy->listeners = NULL;
 	lifecycle_destroy(proxy->lifecycle);

@@ -7,6 +7,7 @@
 
 #include "base/compiler.h"
 
+struct handover;
 struct proxy;
 struct reload_source;
 struct settings;
@@ -14,11 +15,12 @@ struct settings;
 /*
  * Listens on all addresses of `settings`, or on the sockets that systemd passes, and says so on
  * stderr ("listening on ADDR:PORT"). NULL: `ret_error`, a new string, says what is wrong; the
- * caller frees it. `source` is what a reload reads again; what it points to is kept. The settings'
+ * caller frees it. `source` is what a reload reads again; what it points to is kept.
+ * `handover` (NULL: none) is taken over, whatever happens. The settings'
  * max_connections is lowered to what the descriptors allow.
  */
-MUST_CHECK struct proxy *proxy_create(
-	struct settings *settings, const struct reload_source *source, char **ret_error);
+MUST_CHECK struct proxy *proxy_create(struct settings *settings, const struct reload_source *source,
+	struct handover *handover, char **ret_error);
 /* Serves until it is told to end (lifecycle.h). */
 void proxy_run(struct proxy *proxy);
 /* Frees everything. */

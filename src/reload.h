@@ -27,6 +27,7 @@ struct reload_source {
 	int argc;
 	char **argv;
 	char **environment;
+	const char *program;	 /* where it stands, for an upgrade; "": not known */
 	int64_t max_connections; /* that was asked for, before descriptors_fit() */
 };
 

@@ -139,6 +139,20 @@ void clients_leave(struct clients *clients)
 	clients->draining = true;
 }
 
+void clients_close_waiting(struct clients *clients)
+{
+	struct list *node;
+	struct list *following;
+
+	LIST_EACH_SAFE(&clients->all, node, following)
+	{
+		struct client *client = CONTAINER_OF(node, struct client, link);
+
+		if (!client_is_busy(client))
+			client_close(client, OUTCOME_NONE);
+	}
+}
+
 void clients_close_idle(struct clients *clients)
 {
 	struct list *node;

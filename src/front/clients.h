@@ -65,6 +65,8 @@ bool clients_flush(struct clients *clients);
 size_t clients_fresh(const struct clients *clients);
 /* Every connection is closed after its next answer. */
 void clients_leave(struct clients *clients);
+/* All those that are in no request. */
+void clients_close_waiting(struct clients *clients);
 /* Drain: connections that are idle between two requests are closed, the others after their next
  * answer. */
 void clients_close_idle(struct clients *clients);
