@@ -7,7 +7,9 @@
 
 #include "base/log.h"
 #include "build_config.h"
+#include "check.h"
 #include "config/load.h"
+#include "config/print.h"
 #include "config/settings.h"
 #include "health/health.h"
 #include "io/handover.h"
@@ -43,6 +45,14 @@ static int serve(
 	return EXIT_FINE;
 }
 
+static void print(const struct settings *settings)
+{
+	char *text = print_config(settings);
+
+	fputs(text, stdout);
+	free(text);
+}
+
 int main(int argc, char **argv)
 {
 	char program[PATH_MAX];
@@ -70,6 +80,12 @@ int main(int argc, char **argv)
 		break;
 	case LOAD_HEALTH:
 		code = health_run(loaded.url, loaded.settings);
+		break;
+	case LOAD_CHECK:
+		code = check_config(loaded.settings, environ) ? EXIT_FINE : EXIT_FAILED;
+		break;
+	case LOAD_PRINT:
+		print(loaded.settings);
 		break;
 	case LOAD_HELP:
 		fputs(loaded.message, stdout);

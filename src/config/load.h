@@ -13,6 +13,8 @@ struct settings;
 #define LOAD_ACTIONS(X)                                        \
 	X(SERVE)                                               \
 	X(HEALTH) /* `shared-ollama health [URL]` */           \
+	X(CHECK)  /* --check-config */                         \
+	X(PRINT)  /* --print-config */                         \
 	X(HELP)                                                \
 	X(VERSION)                                             \
 	X(USAGE)   /* wrong arguments: message made, exit 2 */ \
@@ -26,7 +28,7 @@ enum load_action {
 
 struct load_result {
 	enum load_action action;
-	struct settings *settings; /* SERVE and HEALTH; the caller's reference */
+	struct settings *settings; /* SERVE, HEALTH, CHECK and PRINT; the caller's reference */
 	char *message;	 /* USAGE and FAILURE: what to print on stderr, without newline; HELP: the
 			    text. The caller frees. */
 	const char *url; /* HEALTH: argument or NULL; points into argv */
