@@ -231,6 +231,9 @@ struct scheduler_view conductor_view(const struct conductor *conductor)
 		.settings = conductor->settings,
 		.in_progress = conductor->parts.tally->in_progress + conductor->others,
 		.company = conductor->company,
+		.others = conductor->others,
+		.living = relay_jobs(conductor->parts.relay),
+		.places = relay_places(conductor->parts.relay),
 	};
 }
 
@@ -324,6 +327,7 @@ void conductor_run(struct conductor *conductor)
 		if (answer.look_again_us)
 			look_again(conductor, answer.look_again_us - view.now_us);
 	} while (carry_out(conductor, &answer));
+	relay_test_patience(conductor->parts.relay);
 	/* The other process may be using what is idle here. */
 	if (conductor->company == COMPANY_NONE) {
 		unload_next(conductor);

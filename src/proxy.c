@@ -114,6 +114,13 @@ static int on_retry_after(void *arg)
 	return relay_retry_after(proxy->relay);
 }
 
+static struct scheduler_view on_turns_view(void *arg)
+{
+	struct proxy *proxy = arg;
+
+	return conductor_view(proxy->conductor);
+}
+
 static void on_probe_change(void *arg)
 {
 	struct proxy *proxy = arg;
@@ -466,6 +473,7 @@ static void create_carriers(struct proxy *proxy)
 		.pool = proxy->pool,
 		.probe = proxy->probe,
 		.observers = observers,
+		.on_view = on_turns_view,
 		.place = on_place,
 		.on_silent = on_silent,
 		.on_changed = on_changed,

@@ -5,10 +5,22 @@
  */
 #include "admin/admin.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/ticker.h"
 #include "core/job.h"
+#include "core/places.h"
 #include "json/writer.h"
 
-enum { DECIMALS = 3, RATE_DECIMALS = 1, US_PER_MS = 1000 };
+enum {
+	DECIMALS = 3,
+	RATE_DECIMALS = 1,
+	US_PER_MS = 1000,
+	US_PER_S = 1000 * 1000,
+	MORE_BYTES = 96, /* what is added to the scheduler's reason */
+};
 
 #define NS_PER_S 1e9
 
@@ -31,20 +43,69 @@ static void put_speed(struct json_writer *writer, const struct record *record)
 		json_put_null(writer, "tokens_per_s");
 }
 
+static void append(char *reason, const char *more)
+{
+	size_t used = strlen(reason);
+
+	snprintf(reason + used, SCHEDULER_REASON_BYTES + MORE_BYTES - used, "%s", more);
+}
+
+/* Below 0: nobody knows when the gates will open, or it does not wait for its turn. */
+static int64_t forecast_of(const struct admin_view *view, const struct job *job)
+{
+	bool is_open = view->turns.upstream_usable && !view->turns.paused;
+
+	return is_open && job->state == JOB_QUEUED ? job->start_us : -1;
+}
+
+static void add_forecast(char *reason, int64_t start_us)
+{
+	char words[MORE_BYTES];
+
+	if (start_us < US_PER_S)
+		return;
+	snprintf(words, sizeof(words), ", about %lld s",
+		(long long)((start_us + US_PER_S / 2) / US_PER_S));
+	append(reason, words);
+}
+
+/* "12:00:03", the clock of this machine. */
+static void add_kept_place(char *reason, const struct admin_view *view, const struct job *job)
+{
+	char words[MORE_BYTES];
+	int64_t until_us =
+		view->turns.places ? places_before(view->turns.places, job, view->now_us) : 0;
+	time_t wall_s = (time_t)((ticker_wall_us() + until_us - view->now_us) / US_PER_S);
+	struct tm local;
+
+	if (!until_us || !localtime_r(&wall_s, &local))
+		return;
+	if (strftime(words, sizeof(words),
+		    "; a place before it is kept for its client until %H:%M:%S", &local) > 0)
+		append(reason, words);
+}
+
 /* Where it stands among those that wait for their turn, and why. */
 static void put_wait(
 	struct json_writer *writer, const struct admin_view *view, const struct job *job)
 {
-	char reason[SCHEDULER_REASON_BYTES];
+	char reason[SCHEDULER_REASON_BYTES + MORE_BYTES];
+	int64_t start_us = forecast_of(view, job);
 
 	if (job->state == JOB_QUEUED) {
 		json_put_int(writer, "place",
 			scheduler_explain(view->scheduler, &view->turns, job, reason));
+		add_forecast(reason, start_us);
+		add_kept_place(reason, view, job);
 		json_put_string(writer, "reason", reason);
 	} else {
 		json_put_null(writer, "place");
 		json_put_null(writer, "reason");
 	}
+	if (start_us >= 0)
+		put_us(writer, "forecast_ms", start_us);
+	else
+		json_put_null(writer, "forecast_ms");
 }
 
 static void put_job(
@@ -75,6 +136,7 @@ void admin_write_requests(struct json_writer *writer, const struct admin_view *v
 	const struct list *node;
 
 	scheduler_report(view->scheduler, &view->turns, &unused);
+	scheduler_forecast(view->scheduler, &view->turns);
 	json_begin_object(writer, NULL);
 	json_begin_array(writer, "requests");
 	LIST_EACH(view->living_jobs, node)

@@ -142,6 +142,31 @@ static struct job_group jobs_of(const struct runners *runners, const char *model
 	return sum;
 }
 
+static void put_concurrency(struct json_writer *writer, const struct lane_report *report)
+{
+	json_begin_object(writer, "concurrency");
+	json_put_int(writer, "limit", report->limit);
+	json_put_int(writer, "min", report->least);
+	json_put_int(writer, "max", report->most);
+	json_put_string(writer, "reason", report->reason);
+	json_end_object(writer);
+}
+
+/* Of the key of this model that is loaded; FIFO has one for all. */
+static void put_runner_concurrency(
+	struct json_writer *writer, const struct admin_view *view, const char *model)
+{
+	const struct runner *runner = runners_resident(scheduler_runners(view->scheduler), model);
+	struct lane_report report;
+
+	if (!runner || view->settings->scheduler != SCHEDULER_TURNS) {
+		json_put_null(writer, "concurrency");
+		return;
+	}
+	report = lane_report(runner->lane, view->settings);
+	put_concurrency(writer, &report);
+}
+
 static void put_runners(struct json_writer *writer, const struct admin_view *view)
 {
 	const struct residency *residency = view->residency;
@@ -165,6 +190,7 @@ static void put_runners(struct json_writer *writer, const struct admin_view *vie
 			runners_are_pinned(scheduler_runners(view->scheduler), resident->name));
 		put_count(writer, "waiting", has_turns ? (int64_t)jobs.waiting : -1);
 		put_count(writer, "running", has_turns ? (int64_t)jobs.running : -1);
+		put_runner_concurrency(writer, view, resident->name);
 		json_end_object(writer);
 	}
 	json_end_array(writer);
@@ -203,11 +229,13 @@ static void put_keys(struct json_writer *writer, const struct runners *runners)
 	json_end_array(writer);
 }
 
+/* What the scheduler does: how many at once, and whose turn it is. */
 static void put_turn(struct json_writer *writer, const struct admin_view *view)
 {
 	struct scheduler_report report;
 
 	scheduler_report(view->scheduler, &view->turns, &report);
+	put_concurrency(writer, &report.lane);
 	if (!report.has_turns) {
 		json_put_null(writer, "turn");
 		return;
@@ -267,6 +295,7 @@ void admin_write_stats(struct json_writer *writer, const struct admin_view *view
 	json_put_int(writer, "received", (int64_t)jobs->received);
 	json_put_int(writer, "connections", (int64_t)view->connections);
 	json_put_int(writer, "bodies_bytes", (int64_t)view->bodies_bytes);
+	json_put_int(writer, "patience_doubted", (int64_t)view->stats->patience_doubted);
 	json_put_int(writer, "request_log_dropped", (int64_t)view->log_dropped);
 	json_end_object(writer);
 }

@@ -35,7 +35,8 @@
 
 static const char *const schedulers[] = {
 	[SCHEDULER_FIFO] = "fifo", [SCHEDULER_TURNS] = "turns", NULL};
-static const char *const concurrencies[] = {[CONCURRENCY_FIXED] = "fixed", NULL};
+static const char *const concurrencies[] = {
+	[CONCURRENCY_FIXED] = "fixed", [CONCURRENCY_ADAPTIVE] = "adaptive", NULL};
 static const char *const operations[] = {
 	[LOG_OPERATIONS_DEFAULT] = "default", [LOG_OPERATIONS_ALL] = "all", NULL};
 static const char *const levels[] = {
@@ -114,7 +115,8 @@ const struct key keys[] = {
 	{FIELD(max_concurrent), .section = "Queue", COUNT, .fallback = "3", .minimum = 1,
 		.maximum = CONCURRENT_MAX, .help = "inference requests that run at the same time"},
 	{FIELD(max_concurrent_limit), COUNT, .fallback = "16", .minimum = 1,
-		.maximum = CONCURRENT_MAX, .help = "the most that max_concurrent may become"},
+		.maximum = CONCURRENT_MAX,
+		.help = "with adaptive: the most that run, of one model and of all"},
 	{FIELD(max_queue_size), COUNT, .fallback = "50", .minimum = 1, .maximum = PLACES_MAX,
 		.help = "inference requests that wait; more are answered 503"},
 	{FIELD(max_reading), COUNT, .fallback = "200", .minimum = 1, .maximum = CONNECTIONS_MAX,
@@ -128,8 +130,10 @@ const struct key keys[] = {
 			"until it runs dry"},
 	{TIME_FIELD(max_turn_wait), DURATION, .fallback = "45",
 		.help = "with turns: a model whose oldest request has waited so long is next"},
-	{FIELD(concurrency), .type = KEY_CHOICE, .fallback = "fixed", .placeholder = "RULE",
-		.choices = concurrencies, .help = "how many run; fixed is max_concurrent"},
+	{FIELD(concurrency), .type = KEY_CHOICE, .fallback = "adaptive", .placeholder = "RULE",
+		.choices = concurrencies,
+		.help = "how many run; fixed is max_concurrent, adaptive what Ollama serves at "
+			"once of each model"},
 
 	{FIELD(preload), .section = "Requests (rules for projects and models stand in the file)",
 		WORDS, .fallback_shown = "none", .placeholder = "MODELS",

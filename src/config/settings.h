@@ -14,7 +14,7 @@
 #include "config/rules.h"
 
 enum scheduler_kind { SCHEDULER_FIFO, SCHEDULER_TURNS };
-enum concurrency_kind { CONCURRENCY_FIXED };
+enum concurrency_kind { CONCURRENCY_FIXED, CONCURRENCY_ADAPTIVE };
 enum log_operations { LOG_OPERATIONS_DEFAULT, LOG_OPERATIONS_ALL };
 
 enum { API_KEY_HASH_BYTES = 32 }; /* SHA-256 */

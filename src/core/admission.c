@@ -84,9 +84,11 @@ int admission_retry_after(const struct admission *admission, int64_t service_us)
 {
 	uint64_t ahead = admission->tally->queued + admission->tally->in_progress;
 	int64_t slots =
-		admission->settings->max_concurrent > 0 ? admission->settings->max_concurrent : 1;
+		admission->slots > 0 ? admission->slots : admission->settings->max_concurrent;
 	int64_t seconds;
 
+	if (slots < 1)
+		slots = 1;
 	if (service_us <= 0)
 		service_us = US_PER_S;
 	if (service_us > (int64_t)RETRY_AFTER_MOST_S * US_PER_S)

@@ -22,6 +22,7 @@ struct admission {
 	uint64_t bodies_bytes; /* of all kept bodies together */
 	uint64_t startable; /* waiting jobs that the scheduler will start in this turn's tail: their
 			       places count as free */
+	int64_t slots;	    /* how many run at once; 0: max_concurrent */
 	bool draining;
 };
 

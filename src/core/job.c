@@ -37,6 +37,7 @@ void job_init(struct job *job, struct tally *tally)
 	job->policy.weight = 1;
 	job->state = JOB_READING;
 	job->tally = tally;
+	job->start_us = -1;
 	list_init(&job->link);
 	tally->received++;
 	tally->reading++;
@@ -159,6 +160,22 @@ void job_load_ended(struct job *job, int64_t now_us)
 	job->record.load_wait_us += took_us;
 	if (job->deadline_us)
 		job->deadline_us += took_us;
+}
+
+int64_t job_wait_end_us(const struct job *job)
+{
+	int64_t end_us = job->load_since_us ? 0 : job->deadline_us;
+
+	if (job->patience_due_us && (!end_us || job->patience_due_us < end_us))
+		return job->patience_due_us;
+	return end_us;
+}
+
+bool job_is_over(const struct job *job, int64_t now_us)
+{
+	int64_t end_us = job_wait_end_us(job);
+
+	return end_us && end_us <= now_us;
 }
 
 void job_queue_again(struct job *job, int64_t now_us, int64_t timeout_us)

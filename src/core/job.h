@@ -68,9 +68,11 @@ struct job {
 	   what it set by scheduler_enter() (NULL: it has none), and its policy's class. */
 	enum job_state state;
 	enum reply_state reply;
-	int64_t came_us;       /* its body was complete */
-	int64_t deadline_us;   /* the wait's bound; 0: none */
-	int64_t load_since_us; /* its runner is being loaded since; 0: it is not */
+	int64_t came_us;	 /* its body was complete, or that of the try whose place it has */
+	int64_t deadline_us;	 /* the wait's bound; 0: none */
+	int64_t load_since_us;	 /* its runner is being loaded since; 0: it is not */
+	int64_t patience_due_us; /* started later it is answered too late; 0: never (core/patience)
+				  */
 	struct runner *runner;
 	struct share *share;
 	struct job_group *groups[JOB_GROUPS]; /* of these and its model */
@@ -81,6 +83,9 @@ struct job {
 	struct list link; /* in relay's list of living jobs */
 	bool in_ring;
 	int64_t queued_since_us; /* this stay in the queue began */
+	int64_t start_us;	 /* from the last forecast's now; -1: not told */
+	bool is_late;		 /* it will be answered too late: to be refused */
+	uint64_t body_hash;	 /* of base/hash64, as the client sent it */
 	int refused;		 /* dispatches that ended at a refused connection */
 	int broken;		 /* sendings that ended before the response head */
 	double charged_us;	 /* what its project was charged for this sending */
@@ -112,6 +117,11 @@ void job_load_begun(struct job *job, int64_t now_us);
 void job_load_ended(struct job *job, int64_t now_us);
 /* It goes back to the queue: its bound goes on with what is left of it. `timeout_us` 0: none. */
 void job_queue_again(struct job *job, int64_t now_us, int64_t timeout_us);
+/* QUEUED: when its wait ends at the latest, 0: never. The client's patience goes on while its
+ * runner is being loaded, the queue's bound stands still. */
+int64_t job_wait_end_us(const struct job *job);
+/* QUEUED, and its wait has ended: it is not to be dispatched. */
+bool job_is_over(const struct job *job, int64_t now_us);
 /* READING only: it proved to be a pass (a mere unload): received is taken back. The job must not be
  * used afterwards but to finish it. */
 void job_leave_as_pass(struct job *job);

@@ -48,6 +48,7 @@ struct record {
 	enum known warm; /* model_warm_start */
 	bool is_load; /* cold, and the first to tell of this load: jobs that shared it count once */
 	int attempts; /* times sent upstream */
+	bool patience_doubted; /* what its client announced is less than such a job takes */
 
 	/* from the request body; -1: unknown */
 	int64_t request_bytes;

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash64.h"
 #include "base/memory.h"
+#include "core/lane.h"
 #include "core/residency.h"
 
 enum {
@@ -14,7 +16,8 @@ enum {
 	/* Keys without jobs that are not loaded are forgotten beyond this: every num_ctx that a
 	   client makes up is one. */
 	RUNNERS_MOST = 256,
-	ALIASES_MOST = 256, /* the names of one Ollama's copies */
+	ALIASES_MOST = 256,  /* the names of one Ollama's copies */
+	CONTEXTS_MOST = 256, /* its models */
 	/* Pseudo-samples for "it does not come back soon". */
 	RETURN_PRIOR = 2,
 };
@@ -43,6 +46,7 @@ static void remove_runner(struct runners *runners, struct runner *runner)
 {
 	list_remove(&runner->link);
 	runners->count--;
+	lane_destroy(runner->lane);
 	free(runner->key);
 	free(runner->model);
 	free(runner->spelling);
@@ -109,15 +113,63 @@ void runners_finish(struct runners *runners)
 	remove_runner(runners, CONTAINER_OF(node, struct runner, link));
 	free_pinned(runners);
 	runners_forget_copies(runners);
+	runners_forget_contexts(runners);
+}
+
+void runners_forget_contexts(struct runners *runners)
+{
+	for (size_t i = 0; i < runners->contexts_count; i++)
+		free(runners->contexts[i].model);
+	free(runners->contexts);
+	runners->contexts = NULL;
+	runners->contexts_count = 0;
+}
+
+static struct runner_context *context_of(const struct runners *runners, const char *model)
+{
+	for (size_t i = 0; i < runners->contexts_count; i++) {
+		if (strcmp(runners->contexts[i].model, model) == 0)
+			return &runners->contexts[i];
+	}
+	return NULL;
+}
+
+void runners_note_context(struct runners *runners, const struct runner *runner, int64_t length)
+{
+	struct runner_context *context = context_of(runners, runner->model);
+
+	if (runner->has_option[PEEK_NUM_CTX] || length <= 0)
+		return;
+	if (context) {
+		context->length = length;
+		return;
+	}
+	if (runners->contexts_count >= CONTEXTS_MOST)
+		return;
+	runners->contexts = mem_grow_array(
+		runners->contexts, runners->contexts_count + 1, sizeof(*runners->contexts));
+	runners->contexts[runners->contexts_count++] =
+		(struct runner_context){mem_strdup(runner->model), length};
+}
+
+/* Is it asked for what it has anyway? */
+static bool asks_for_default(
+	const struct runners *runners, const char *model, const struct peek_result *seen)
+{
+	const struct runner_context *context = context_of(runners, model);
+
+	return context && seen && seen->has_option[PEEK_NUM_CTX] &&
+	       seen->option[PEEK_NUM_CTX] == context->length;
 }
 
 /* "llama3:latest num_ctx=8192" */
-static void write_key(char *key, size_t bytes, const char *model, const struct peek_result *seen)
+static void write_key(char *key, size_t bytes, const char *model, const struct peek_result *seen,
+	const bool has_option[PEEK_OPTION_COUNT])
 {
 	size_t used = (size_t)snprintf(key, bytes, "%s", model);
 
-	for (int i = 0; seen && i < PEEK_OPTION_COUNT; i++) {
-		if (seen->has_option[i] && used < bytes)
+	for (int i = 0; i < PEEK_OPTION_COUNT; i++) {
+		if (has_option[i] && used < bytes)
 			used += (size_t)snprintf(key + used, bytes - used, " %s=%lld",
 				peek_option_name((enum peek_option)i), (long long)seen->option[i]);
 	}
@@ -166,12 +218,17 @@ struct runner *runners_get(
 {
 	char canonical[MODEL_BYTES];
 	char key[KEY_BYTES];
+	bool has_option[PEEK_OPTION_COUNT] = {false};
 	const char *name;
 	struct runner *runner;
 
 	residency_canonical(model, canonical, sizeof(canonical));
 	name = runners_name(runners, canonical);
-	write_key(key, sizeof(key), name, seen);
+	if (seen)
+		memcpy(has_option, seen->has_option, sizeof(has_option));
+	if (asks_for_default(runners, name, seen))
+		has_option[PEEK_NUM_CTX] = false;
+	write_key(key, sizeof(key), name, seen, has_option);
 	runner = find(runners, key);
 	if (runner) {
 		respell(runner, model);
@@ -182,12 +239,14 @@ struct runner *runners_get(
 	runner = mem_zalloc(sizeof(*runner));
 	runner->id = ++runners->next_id;
 	runner->key = mem_strdup(key);
+	runner->key_hash = hash64_text(key);
 	runner->model = mem_strdup(name);
 	runner->spelling = mem_strdup(model);
 	runner->grow = 1;
+	runner->lane = lane_create();
 	runner->keep_alive.is_pinned = runners_are_pinned(runners, name);
 	if (seen) {
-		memcpy(runner->has_option, seen->has_option, sizeof(runner->has_option));
+		memcpy(runner->has_option, has_option, sizeof(runner->has_option));
 		memcpy(runner->option, seen->option, sizeof(runner->option));
 	}
 	list_append(&runners->all, &runner->link);
@@ -296,14 +355,19 @@ double runner_arrivals(const struct runner *runner, int64_t now_us, double span_
 	return arrivals_now(runner, now_us) * span_us / ARRIVALS_SPAN_US;
 }
 
-double runner_clear_us(
-	const struct runners *runners, const struct runner *runner, double jobs, double parallel)
+double runner_clear_time_us(double service_us, double jobs, double parallel)
 {
 	double batch = jobs < parallel ? jobs : parallel;
 
 	if (batch < 1)
-		return jobs * runner_service_us(runners, runner);
-	return jobs / batch * runner_service_us(runners, runner) * (1 + ALPHA * (batch - 1));
+		return jobs * service_us;
+	return jobs / batch * service_us * (1 + ALPHA * (batch - 1));
+}
+
+double runner_clear_us(
+	const struct runners *runners, const struct runner *runner, double jobs, double parallel)
+{
+	return runner_clear_time_us(runner_service_us(runners, runner), jobs, parallel);
 }
 
 /* P(X <= delay) * gain - others * E[min(X, delay)] */

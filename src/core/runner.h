@@ -44,15 +44,17 @@ struct runner_survey {
 struct runner {
 	struct list link;
 	uint32_t id;
-	char *key;	/* "llama3:latest" or "llama3:latest num_ctx=8192" */
-	char *model;	/* canonical */
-	char *spelling; /* of its first client: what Ollama is asked for */
+	char *key;	   /* "llama3:latest" or "llama3:latest num_ctx=8192" */
+	char *model;	   /* canonical */
+	uint64_t key_hash; /* of base/hash64 */
+	char *spelling;	   /* of its first client: what Ollama is asked for */
 	bool has_option[PEEK_OPTION_COUNT];
 	int64_t option[PEEK_OPTION_COUNT];
 	enum runner_kind kind;
 	int64_t looked_us;  /* when `kind` was told */
 	bool was_elsewhere; /* NOT_LOCAL, when it was told last: what runs takes no room here */
 	struct job_group jobs;
+	struct lane *lane; /* how many of them may run */
 	struct job_group classes[CLASSES];
 
 	/* statistics; 0: nothing measured */
@@ -67,7 +69,10 @@ struct runner {
 
 	/* the turn */
 	bool is_resident;
+	bool is_loaded_by_us; /* so that it is sure which key it is */
 	struct keep_alive keep_alive;
+	bool is_seen;	       /* a snapshot has listed it in this turn */
+	int unseen_loads;      /* in a row: answered well, and the next snapshot did not list it */
 	bool owes_preload;     /* it is to be loaded without a job */
 	bool is_busy_with_us;  /* it is to be loaded, or being unloaded or loaded */
 	bool is_looked_at;     /* Ollama is being asked about it */
@@ -79,12 +84,21 @@ struct runner {
 	uint64_t served;       /* jobs sent in this turn */
 	enum job_class last;   /* of the last job sent in this turn; UNSET: none was */
 	struct runner_survey survey;
+	/* scratch of turns_forecast() */
+	size_t forecast_key; /* its number there */
+	struct job *first;   /* that waits, by first arrival */
 };
 
 /* A copy of a model (`ollama cp`) has the runner of the other one. */
 struct runner_alias {
 	char *name; /* canonical, both */
 	char *other;
+};
+
+/* What num_ctx is where no request says it. */
+struct runner_context {
+	char *model;
+	int64_t length;
 };
 
 struct runners {
@@ -97,6 +111,8 @@ struct runners {
 	size_t aliases_count;
 	char **pinned; /* canonical names of models that stay loaded */
 	size_t pinned_count;
+	struct runner_context *contexts;
+	size_t contexts_count;
 };
 
 void runners_init(struct runners *runners);
@@ -112,6 +128,13 @@ const char *runners_name(const struct runners *runners, const char *model);
 /* These models, NULL-terminated, stay loaded from now on, and no others. */
 void runners_pin(struct runners *runners, char *const *models);
 bool runners_are_pinned(const struct runners *runners, const char *model);
+/*
+ * /api/ps shows `length` for this one: of a runner without num_ctx it is the model's default from
+ * now on, and the same number in a request means no runner of its own (FACTS-ollama 7).
+ */
+void runners_note_context(struct runners *runners, const struct runner *runner, int64_t length);
+/* Ollama was restarted: its defaults may be others. */
+void runners_forget_contexts(struct runners *runners);
 /* The loaded one of this canonical model name, or NULL. */
 struct runner *runners_resident(const struct runners *runners, const char *model);
 
@@ -128,6 +151,7 @@ double runner_arrivals(const struct runner *runner, int64_t now_us, double span_
 /* W(k, n): the time to clear `jobs` with `parallel` at once. */
 double runner_clear_us(
 	const struct runners *runners, const struct runner *runner, double jobs, double parallel);
+double runner_clear_time_us(double service_us, double jobs, double parallel);
 /* How long to hold it, at most `most_us`, for a client that comes back at once: the delay d that
  * maximises P(X <= d) * gain - others * E[min(X, d)]; 0: not at all. */
 int64_t runner_hold_us(const struct runner *runner, double most_us, double gain_us, double others);

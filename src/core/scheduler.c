@@ -8,6 +8,8 @@
 #include "base/compiler.h"
 #include "base/memory.h"
 #include "config/settings.h"
+#include "core/forecast.h"
+#include "core/forecast_fill.h"
 #include "core/job.h"
 #include "core/models.h"
 #include "core/residency.h"
@@ -20,12 +22,18 @@
 /* A load that ended without an answer may be what kills Ollama: tried twice, as a job is (PRODUCT
  * 3.11). */
 enum { BROKEN_LOADS_MOST = 2, MODEL_BYTES = 256 };
+/* Before anything was measured: a short answer. */
+enum { SERVICE_PRIOR_US = 1000 * 1000 };
 
 struct scheduler {
 	double service_us; /* 0: none yet */
+	struct lane *lane; /* FIFO's */
+	bool was_known;	   /* what is loaded */
+	bool is_fifo;
 	struct shares shares;
 	struct models models;
 	struct turns *turns;
+	struct forecast *forecast;
 	int64_t told; /* explain: places in order of arrival that were told */
 };
 
@@ -47,6 +55,8 @@ struct scheduler *scheduler_create(void)
 	shares_init(&scheduler->shares);
 	models_init(&scheduler->models);
 	scheduler->turns = turns_create(&scheduler->shares);
+	scheduler->forecast = forecast_create();
+	scheduler->lane = lane_create();
 	return scheduler;
 }
 
@@ -55,6 +65,8 @@ void scheduler_destroy(struct scheduler *scheduler)
 	if (!scheduler)
 		return;
 	turns_destroy(scheduler->turns);
+	forecast_destroy(scheduler->forecast);
+	lane_destroy(scheduler->lane);
 	models_finish(&scheduler->models);
 	shares_finish(&scheduler->shares);
 	free(scheduler);
@@ -63,30 +75,48 @@ void scheduler_destroy(struct scheduler *scheduler)
 uint64_t scheduler_free_slots(
 	const struct scheduler *scheduler, const struct settings *settings, uint64_t in_progress)
 {
-	uint64_t most = (uint64_t)settings->max_concurrent;
+	uint64_t most = (uint64_t)scheduler_slots(scheduler, settings);
 
 	return in_progress < most ? most - in_progress : 0;
 }
 
-struct scheduler_answer scheduler_first(const struct scheduler_view *view)
+/* With turns only the loaded runners that have jobs, or the first one that comes. */
+int64_t scheduler_slots(const struct scheduler *scheduler, const struct settings *settings)
 {
-	struct scheduler_answer nothing = {.verdict = SCHEDULER_NOTHING};
+	int64_t total = lane_total(settings);
+	int64_t sum;
 
-	if (scheduler_free_slots(NULL, view->settings, view->in_progress) == 0)
-		return nothing;
+	if (settings->concurrency == CONCURRENCY_FIXED)
+		return total;
+	if (settings->scheduler == SCHEDULER_TURNS)
+		sum = turns_slots(scheduler->turns, settings);
+	else
+		sum = lane_limit(scheduler->lane, settings);
+	if (sum == 0)
+		sum = settings->max_concurrent;
+	return sum < total ? sum : total;
+}
+
+struct scheduler_answer scheduler_first(const struct scheduler_view *view, int64_t most)
+{
+	struct scheduler_answer first = {.verdict = SCHEDULER_NOTHING};
+
+	if ((int64_t)view->in_progress >= most)
+		return first;
 	for (size_t i = 0; i < ring_count(view->ring); i++) {
 		struct job *job = ring_at(view->ring, i);
 
-		if (job->state != JOB_QUEUED)
+		/* The ring is in order of arrival, but for those that came back to their place. */
+		if (job->state != JOB_QUEUED || (first.job && job->came_us >= first.job->came_us))
 			continue;
 		/* Work past its deadline is never dispatched; its own timer ends it. */
-		if (job->deadline_us && job->deadline_us <= view->now_us)
+		if (job_is_over(job, view->now_us))
 			continue;
 		if (job_is_capped(job))
 			continue;
-		return (struct scheduler_answer){.verdict = SCHEDULER_DISPATCH, .job = job};
+		first = (struct scheduler_answer){.verdict = SCHEDULER_DISPATCH, .job = job};
 	}
-	return nothing;
+	return first;
 }
 
 void scheduler_enter(struct scheduler *scheduler, const struct settings *settings, struct job *job,
@@ -99,6 +129,7 @@ void scheduler_enter(struct scheduler *scheduler, const struct settings *setting
 	job->says_keep_alive = seen && seen->keep_alive == PEEK_KEEP_ALIVE_VALUE &&
 			       job->record.family == API_NATIVE;
 	job->unloads = job->says_keep_alive && seen->keep_alive_is_zero;
+	scheduler->is_fifo = settings->scheduler == SCHEDULER_FIFO;
 	if (settings->scheduler == SCHEDULER_TURNS)
 		turns_enter(scheduler->turns, job, seen, now_us);
 }
@@ -114,14 +145,46 @@ void scheduler_groups(const struct scheduler *scheduler, const struct job *job,
 	*ret_model = model ? models_find(&scheduler->models, model) : NULL;
 }
 
+/* FIFO: Ollama was restarted when what is loaded is not known any more. */
+static void watch_residency(struct scheduler *scheduler, const struct residency *residency)
+{
+	bool is_known = residency && residency_asked_us(residency) != 0;
+
+	if (scheduler->was_known && !is_known)
+		lane_forget(scheduler->lane);
+	scheduler->was_known = is_known;
+}
+
+static struct scheduler_answer fifo_next(
+	struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	struct scheduler_answer answer;
+	int64_t left;
+
+	watch_residency(scheduler, view->residency);
+	if (view->paused || !view->upstream_usable)
+		return (struct scheduler_answer){.verdict = SCHEDULER_NOTHING};
+	left = (int64_t)lane_busy(scheduler->lane, 0, view->now_us);
+	answer = scheduler_first(view, lane_limit(scheduler->lane, view->settings) - left);
+	if (answer.verdict == SCHEDULER_NOTHING)
+		answer.look_again_us = lane_look_again_us(scheduler->lane);
+	return answer;
+}
+
 struct scheduler_answer scheduler_next(
 	struct scheduler *scheduler, const struct scheduler_view *view)
 {
 	if (view->settings->scheduler == SCHEDULER_TURNS)
 		return turns_next(scheduler->turns, view);
-	if (view->paused || !view->upstream_usable)
-		return (struct scheduler_answer){.verdict = SCHEDULER_NOTHING};
-	return scheduler_first(view);
+	return fifo_next(scheduler, view);
+}
+
+/* NULL: it has no runner (turns). */
+static struct lane *lane_of(const struct scheduler *scheduler, const struct job *job)
+{
+	if (job->runner)
+		return job->runner->lane;
+	return scheduler->is_fifo ? scheduler->lane : NULL;
 }
 
 void scheduler_sent(struct scheduler *scheduler, struct job *job)
@@ -129,6 +192,8 @@ void scheduler_sent(struct scheduler *scheduler, struct job *job)
 	share_sent(job, turns_service_us(scheduler->turns, job));
 	if (job->runner)
 		turns_sent(scheduler->turns, job);
+	if (lane_of(scheduler, job))
+		lane_sent(lane_of(scheduler, job), job);
 }
 
 void scheduler_released(
@@ -137,6 +202,28 @@ void scheduler_released(
 	share_released(job, held_us);
 	if (job->runner)
 		turns_released(job, now_us);
+	if (lane_of(scheduler, job))
+		lane_released(lane_of(scheduler, job), job, now_us);
+}
+
+void scheduler_answered(
+	struct scheduler *scheduler, const struct job *job, const struct lane_answer *answer)
+{
+	struct lane *lane = lane_of(scheduler, job);
+
+	if (lane)
+		lane_answered(lane, job, answer);
+}
+
+void scheduler_left(struct scheduler *scheduler, const struct job *job, int64_t now_us)
+{
+	struct lane *lane = lane_of(scheduler, job);
+	int64_t batch = 0;
+
+	if (job->runner && job->runner->has_option[PEEK_NUM_BATCH])
+		batch = job->runner->option[PEEK_NUM_BATCH];
+	if (lane)
+		lane_left(lane, job, batch, now_us);
 }
 
 void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, int64_t held_us)
@@ -252,7 +339,10 @@ void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *
 	if (view->settings->scheduler == SCHEDULER_TURNS)
 		turns_report(scheduler->turns, view, ret_report);
 	else
-		*ret_report = (struct scheduler_report){.has_turns = false};
+		*ret_report = (struct scheduler_report){
+			.has_turns = false,
+			.lane = lane_report(scheduler->lane, view->settings),
+		};
 }
 
 /* What holds everybody; NULL: nothing does. */
@@ -298,6 +388,43 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 	if (held_by)
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES, "%s", held_by);
 	return place;
+}
+
+/* Arrival order is the rule with one key that is always loaded. */
+static void forecast_fifo(struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	const struct forecast_box box = {
+		.slots = (uint64_t)lane_limit(scheduler->lane, view->settings)};
+	const struct forecast_key key = {
+		.service_us = (double)scheduler_expected_us(scheduler, NULL),
+		.parallel = box.slots,
+		.is_resident = true,
+	};
+
+	forecast_begin(scheduler->forecast, &box);
+	forecast_add_key(scheduler->forecast, &key);
+	forecast_fill(scheduler->forecast, view, NULL);
+	forecast_run(scheduler->forecast);
+}
+
+void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	if (view->settings->scheduler == SCHEDULER_TURNS)
+		turns_forecast(scheduler->turns, view, scheduler->forecast);
+	else
+		forecast_fifo(scheduler, view);
+}
+
+bool scheduler_loads_for(const struct scheduler *scheduler, const struct job *job)
+{
+	return turns_loads_for(scheduler->turns, job);
+}
+
+int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job)
+{
+	if (job && job->runner)
+		return (int64_t)runner_service_us(turns_runners(scheduler->turns), job->runner);
+	return scheduler->service_us > 0 ? (int64_t)scheduler->service_us : SERVICE_PRIOR_US;
 }
 
 const struct shares *scheduler_shares(const struct scheduler *scheduler)

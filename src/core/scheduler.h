@@ -1,8 +1,8 @@
 /*
  * Which job next, and may it go now? (PRODUCT 3.3.) Asked once in each turn's tail by proxy.c until
  * it answers "nothing". No clock, no sockets: time, gates and residency are handed in. Two
- * rules, chosen by the setting `scheduler`: FIFO, and turns (core/turns.h), each with a fixed
- * number of slots.
+ * rules, chosen by the setting `scheduler`: FIFO, and turns (core/turns.h). How many run is
+ * core/lane's: one lane for each runner, one for all with FIFO, which knows no runners.
  */
 #ifndef SO_CORE_SCHEDULER_H
 #define SO_CORE_SCHEDULER_H
@@ -10,10 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/lane.h"
 #include "core/runner.h"
 
 struct job;
 struct job_group;
+struct list;
+struct places;
 struct residency;
 struct ring;
 struct scheduler;
@@ -37,6 +40,11 @@ struct scheduler_view {
 	const struct settings *settings;
 	uint64_t in_progress; /* slots held, by the other process too */
 	enum scheduler_company company;
+	uint64_t others; /* of these, by the other process: each may be on any runner */
+	/* For forecasts; NULL: not known. */
+	const struct list *living; /* struct job.link: those that run are among them */
+	const struct places *places;
+	bool all_are_back; /* their clients count as present */
 };
 
 enum scheduler_verdict {
@@ -74,11 +82,12 @@ const char *turn_state_name(enum turn_state state);
 struct scheduler_report {
 	bool has_turns;
 	enum turn_state state;
-	const char *runner; /* that is served, drained, unloaded or loaded; NULL: none */
-	const char *next;   /* NULL: nobody waits for a turn */
-	int64_t since_us;   /* of the state */
-	uint64_t served;    /* in the turn of `runner` */
-	uint64_t left;	    /* jobs that wait for it */
+	const char *runner;	 /* that is served, drained, unloaded or loaded; NULL: none */
+	const char *next;	 /* NULL: nobody waits for a turn */
+	int64_t since_us;	 /* of the state */
+	uint64_t served;	 /* in the turn of `runner` */
+	uint64_t left;		 /* jobs that wait for it */
+	struct lane_report lane; /* of the busiest runner that is loaded; FIFO's of all */
 };
 
 enum { SCHEDULER_REASON_BYTES = 320 };
@@ -95,14 +104,20 @@ void scheduler_groups(const struct scheduler *scheduler, const struct job *job,
 	const struct job_group **ret_project, const struct job_group **ret_model);
 struct scheduler_answer scheduler_next(
 	struct scheduler *scheduler, const struct scheduler_view *view);
-/* The oldest waiting job that may go, if a slot is free: FIFO's rule. Looks at no gate but the caps
- * of projects and models. */
-struct scheduler_answer scheduler_first(const struct scheduler_view *view);
+/* The oldest waiting job that may go, if fewer than `most` run: FIFO's rule. Looks at no gate but
+ * the caps of projects and models. */
+struct scheduler_answer scheduler_first(const struct scheduler_view *view, int64_t most);
 /* The job that was answered is sent now. */
 void scheduler_sent(struct scheduler *scheduler, struct job *job);
 /* It holds its slot no longer, however it ended; before its state changes. */
 void scheduler_released(
 	struct scheduler *scheduler, struct job *job, int64_t held_us, int64_t now_us);
+/* Ollama's whole answer came; before scheduler_released(). */
+void scheduler_answered(
+	struct scheduler *scheduler, const struct job *job, const struct lane_answer *answer);
+/* It was sent, and before a byte of an answer came our connection was cut: Ollama may be busy with
+ * its prompt for a moment more (PRODUCT 3.1). */
+void scheduler_left(struct scheduler *scheduler, const struct job *job, int64_t now_us);
 
 /* What is preloaded and how long models stay; at the start and when the settings change. */
 void scheduler_prepare(struct scheduler *scheduler, const struct settings *settings);
@@ -146,6 +161,14 @@ void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *
  * scheduler_report(). */
 int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
+/* Sets start_us of all jobs that wait: when each will start by the rule, from now and without
+ * further arrivals; gates count as open. */
+void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view *view);
+/* After scheduler_forecast(): its runner is not loaded yet, and without this job nobody would load
+ * it, or somebody later. */
+bool scheduler_loads_for(const struct scheduler *scheduler, const struct job *job);
+/* How long the job is expected to hold its slot. */
+int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job);
 /* That place alone. O(waiting jobs). */
 int64_t scheduler_place(
 	struct scheduler *scheduler, const struct scheduler_view *view, const struct job *job);
@@ -159,6 +182,8 @@ void scheduler_slot_freed(struct scheduler *scheduler, const struct job *job, in
 /* How many jobs more may hold a slot now, when the gates are open. */
 uint64_t scheduler_free_slots(
 	const struct scheduler *scheduler, const struct settings *settings, uint64_t in_progress);
+/* How many run at once, as things are, for Retry-After. */
+int64_t scheduler_slots(const struct scheduler *scheduler, const struct settings *settings);
 /* Mean time that a job holds its slot, 0: none has ended yet (for Retry-After). */
 int64_t scheduler_service_us(const struct scheduler *scheduler);
 

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "config/settings.h"
+#include "core/lane.h"
 #include "core/residency.h"
 #include "core/turns_parts.h"
 
@@ -15,6 +16,10 @@ enum {
 	BLIND_US = 2 * 1000 * 1000,
 	/* A name that was not there may have been pulled meanwhile. */
 	NOT_LOCAL_US = 5 * 1000 * 1000,
+	/* One may be evicted by others before it was listed; after another such load Ollama's
+	   answer is believed: it unloads at once (OLLAMA_KEEP_ALIVE=0), or does not list
+	   everything. */
+	UNSEEN_LOADS_MOST = 2,
 };
 
 #define SECOND_US 1e6
@@ -112,6 +117,8 @@ void turns_note_service(struct turns *turns, struct runner *runner, int64_t held
 static void begin_turn(struct runner *runner, int64_t now_us)
 {
 	runner->is_resident = true;
+	runner->is_seen = false;
+	runner->is_loaded_by_us = false;
 	runner->is_cut = false;
 	runner->began_us = now_us;
 	runner->served = 0;
@@ -143,11 +150,28 @@ static void forget_all(struct turns *turns)
 	struct list *node;
 
 	LIST_EACH(&turns->runners.all, node)
-	forget_turn(CONTAINER_OF(node, struct runner, link));
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		forget_turn(runner);
+		lane_forget(runner->lane);
+	}
 	memset(&turns->fits, 0, sizeof(turns->fits));
 	runners_forget_copies(&turns->runners);
+	runners_forget_contexts(&turns->runners);
 	turns_owe_preloads(turns);
 	turns->owes_verdict = false;
+}
+
+/* Its load was answered well, but it was never listed: as long as somebody waits for it that is
+ * enough. Else it would be loaded again and again. */
+static bool is_believed(struct runner *runner)
+{
+	if (runner->is_seen)
+		return false;
+	if (runner->served == 0 && runner->unseen_loads < UNSEEN_LOADS_MOST)
+		runner->unseen_loads++;
+	return runner->unseen_loads >= UNSEEN_LOADS_MOST && runner->jobs.waiting > 0;
 }
 
 static void drop_vanished(struct turns *turns, const struct residency *residency)
@@ -162,8 +186,18 @@ static void drop_vanished(struct turns *turns, const struct residency *residency
 		if (!runner->is_resident || runner->jobs.running > 0 || runner == turns->victim ||
 			residency_asked_us(residency) < runner->changed_us)
 			continue;
-		if (!is_listed(&turns->runners, residency, runner->model))
-			forget_turn(runner);
+		if (is_listed(&turns->runners, residency, runner->model)) {
+			/* An answer says only that it was there a moment ago. */
+			if (residency_is_snapshot(residency)) {
+				runner->is_seen = true;
+				runner->unseen_loads = 0;
+			}
+			continue;
+		}
+		if (is_believed(runner))
+			continue;
+		forget_turn(runner);
+		lane_forget(runner->lane);
 	}
 }
 
@@ -211,8 +245,10 @@ static void add_listed(struct turns *turns, const struct residency *residency, i
 			strcmp(loading->model, runners_name(&turns->runners, resident->name)) == 0)
 			continue;
 		runner = guess_key(turns, resident);
-		if (residency_asked_us(residency) >= runner->changed_us)
-			begin_turn(runner, now_us);
+		if (residency_asked_us(residency) < runner->changed_us)
+			continue;
+		begin_turn(runner, now_us);
+		runner->is_seen = true;
 	}
 }
 
@@ -250,6 +286,19 @@ static void learn_fit(struct turns *turns, const struct residency *residency)
 		fits_saw(&turns->fits, &now);
 }
 
+/* What models have where no request says num_ctx. */
+static void learn_contexts(struct turns *turns, const struct residency *residency)
+{
+	for (size_t i = 0; i < residency_count(residency); i++) {
+		const struct resident *resident = residency_at(residency, i);
+		const struct runner *runner = runners_resident(&turns->runners, resident->name);
+
+		if (runner && runner->is_loaded_by_us &&
+			residency_asked_us(residency) >= runner->changed_us)
+			runners_note_context(&turns->runners, runner, resident->context_length);
+	}
+}
+
 static void sync_residency(struct turns *turns, const struct scheduler_view *view)
 {
 	const struct residency *residency = view->residency;
@@ -266,6 +315,7 @@ static void sync_residency(struct turns *turns, const struct scheduler_view *vie
 	drop_vanished(turns, residency);
 	add_listed(turns, residency, view->now_us);
 	learn_fit(turns, residency);
+	learn_contexts(turns, residency);
 }
 
 /* Who is next, and what must give way. */
@@ -460,13 +510,26 @@ static bool is_served(const struct turns *turns, const struct runner *runner)
 	       !(turns->state == TURN_LOADING && turns->is_trial);
 }
 
-static struct job *choose_job(const struct turns *turns, const struct scheduler_view *view)
+/* As many run on it as Ollama serves at once, those included that a client left behind. */
+static bool is_full(
+	const struct runner *runner, const struct scheduler_view *view, int64_t *look_again_us)
+{
+	uint64_t busy = lane_busy(runner->lane, runner->jobs.running, view->now_us) + view->others;
+
+	if (busy < (uint64_t)lane_limit(runner->lane, view->settings))
+		return false;
+	look_again(look_again_us, lane_look_again_us(runner->lane), view->now_us);
+	return true;
+}
+
+static struct job *choose_job(
+	const struct turns *turns, const struct scheduler_view *view, int64_t *look_again_us)
 {
 	const struct list *node;
 	struct job *best = NULL;
 	enum job_class best_class = CLASS_UNSET;
 
-	if (view->in_progress >= (uint64_t)view->settings->max_concurrent)
+	if (view->in_progress >= (uint64_t)lane_total(view->settings))
 		return NULL;
 	if (turns->survey.loose)
 		return turns->survey.loose;
@@ -475,7 +538,7 @@ static struct job *choose_job(const struct turns *turns, const struct scheduler_
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
 		struct job *job = runner->survey.next;
 
-		if (!job || !is_served(turns, runner))
+		if (!job || !is_served(turns, runner) || is_full(runner, view, look_again_us))
 			continue;
 		if (best && !turns_goes_before(job, runner->survey.next_class, best, best_class))
 			continue;
@@ -495,7 +558,7 @@ static struct scheduler_answer go_blind(struct turns *turns, const struct schedu
 	if (turns->state == TURN_UNLOADING || turns->state == TURN_LOADING)
 		return nothing;
 	if (residency_is_mute(view->residency) || view->now_us - turns->blind_since_us >= BLIND_US)
-		return scheduler_first(view);
+		return scheduler_first(view, lane_start(view->settings));
 	nothing.look_again_us = turns->blind_since_us + BLIND_US;
 	return nothing;
 }
@@ -526,7 +589,7 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 		return answer;
 	is_ready = view->company != COMPANY_BESIDE &&
 		   decide(turns, view, &plan, &target, &answer.look_again_us);
-	answer.job = choose_job(turns, view);
+	answer.job = choose_job(turns, view, &answer.look_again_us);
 	if (answer.job)
 		answer.verdict = SCHEDULER_DISPATCH;
 	else if (is_ready ||
@@ -602,6 +665,7 @@ void turns_loaded(struct turns *turns, int64_t took_us, int64_t loaded_us, int64
 	runner_note_load(&turns->runners, runner, took_us);
 	begin_turn(runner, now_us);
 	runner->changed_us = loaded_us;
+	runner->is_loaded_by_us = true;
 	runner->broken_loads = 0;
 	turns->owes_verdict = true;
 	turns->loaded_us = loaded_us;

@@ -17,6 +17,7 @@
 #include "core/runner.h"
 #include "core/scheduler.h"
 
+struct forecast;
 struct shares;
 struct turns;
 
@@ -61,11 +62,20 @@ void turns_load_failed(struct turns *turns, int64_t now_us);
 /* The runner whose load is under way, or NULL. */
 struct runner *turns_loading(const struct turns *turns);
 
+/* Sets start_us of all waiting jobs. */
+void turns_forecast(
+	struct turns *turns, const struct scheduler_view *view, struct forecast *forecast);
+/* After turns_forecast(): it stands for its runner, which is not loaded yet: of those that wait for
+ * it, it came first. */
+bool turns_loads_for(const struct turns *turns, const struct job *job);
+
 /* For people. */
 void turns_report(struct turns *turns, const struct scheduler_view *view,
 	struct scheduler_report *ret_report);
 int64_t turns_explain(const struct turns *turns, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
+/* How many may run on the loaded runners that have jobs; 0: there are none. */
+int64_t turns_slots(const struct turns *turns, const struct settings *settings);
 const struct runners *turns_runners(const struct turns *turns);
 
 #endif

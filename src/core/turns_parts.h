@@ -1,5 +1,6 @@
 /* The inside of turns, seen only by turns.c (the decision), turns_survey.c (who waits),
- * turns_plan.c (what has to give way), turns_report.c (the words). */
+ * turns_plan.c (what has to give way), turns_own.c, turns_forecast.c, turns_report.c (the words).
+ */
 #ifndef SO_CORE_TURNS_PARTS_H
 #define SO_CORE_TURNS_PARTS_H
 
@@ -65,6 +66,10 @@ struct turns_plan {
 };
 
 /* turns_survey.c */
+/* What a job of this class is worth beside a normal one, for the choice of the next key. */
+extern const double turns_class_weight[CLASSES];
+/* A job that waits so long rises by one class. */
+int64_t turns_ageing_us(const struct settings *settings);
 void turns_survey(struct turns *turns, const struct scheduler_view *view);
 /* Its own, and one more for each max_turn_wait that it waits (PRODUCT 3.4). */
 enum job_class turns_class(const struct job *job, const struct scheduler_view *view);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "config/settings.h"
+#include "core/lane.h"
 #include "core/turns_parts.h"
 
 #define SECOND_US 1e6
@@ -42,9 +43,9 @@ bool turns_waits_for_turn(const struct runner *runner)
 	       (runner->kind == RUNNER_GENERATES || runner->kind == RUNNER_EMBEDS);
 }
 
-static double parallel(const struct scheduler_view *view)
+static double parallel(const struct runner *runner, const struct scheduler_view *view)
 {
-	return (double)view->settings->max_concurrent;
+	return (double)lane_limit(runner->lane, view->settings);
 }
 
 double turns_index(
@@ -56,7 +57,7 @@ double turns_index(
 
 	return reward /
 	       (load_us + runner_clear_us(&turns->runners, runner,
-				  (double)runner->survey.waiting + coming, parallel(view)));
+				  (double)runner->survey.waiting + coming, parallel(runner, view)));
 }
 
 /* The turn of one, at least, that is there may be cut for an interactive job. */
@@ -125,7 +126,7 @@ double turns_floor_us(
 static bool may_cut(const struct turns *turns, const struct runner *victim,
 	const struct runner *target, const struct scheduler_view *view)
 {
-	if (victim->served < (uint64_t)view->settings->max_concurrent)
+	if (victim->served < (uint64_t)lane_limit(victim->lane, view->settings))
 		return false;
 	if ((double)(view->now_us - victim->began_us) < turns_floor_us(turns, victim, target))
 		return false;
@@ -266,10 +267,10 @@ int64_t turns_held_until(const struct turns *turns, const struct runner *victim,
 	const struct runners *runners = &turns->runners;
 	double load_us = runner_load_us(runners, target);
 	double others = others_waiting(turns);
-	double gain_us =
-		load_us + runner_load_us(runners, victim) +
-		runner_clear_us(runners, target, (double)target->survey.waiting, parallel(view)) -
-		others * runner_service_us(runners, victim);
+	double gain_us = load_us + runner_load_us(runners, victim) +
+			 runner_clear_us(runners, target, (double)target->survey.waiting,
+				 parallel(target, view)) -
+			 others * runner_service_us(runners, victim);
 	int64_t chain_end_us = victim->began_us + (int64_t)(TURNS_FLOOR_LOADS * load_us);
 	int64_t overdue_us =
 		target->survey.oldest_us + view->settings->max_turn_wait_ms * US_PER_MS;

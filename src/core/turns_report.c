@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/settings.h"
 #include "core/turns_parts.h"
 
 /* The loaded one that has most to do; NULL: none is loaded. */
@@ -94,6 +95,38 @@ static void count_ahead(struct turns *turns, const struct scheduler_view *view)
 	}
 }
 
+int64_t turns_slots(const struct turns *turns, const struct settings *settings)
+{
+	const struct list *node;
+	int64_t sum = 0;
+
+	LIST_EACH(&turns->runners.all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (runner->is_resident && runner->jobs.waiting + runner->jobs.running > 0)
+			sum += lane_limit(runner->lane, settings);
+	}
+	return sum;
+}
+
+/* Of the busiest, else of what is there to come. */
+static struct lane_report report_lane(const struct turns *turns, const struct settings *settings)
+{
+	const struct runner *runner = busiest(turns) ? busiest(turns) : turns->target;
+
+	if (runner)
+		return lane_report(runner->lane, settings);
+	return (struct lane_report){
+		.limit = lane_start(settings),
+		.least = lane_start(settings),
+		.most = lane_start(settings),
+		.reason = settings->concurrency == CONCURRENCY_FIXED
+				  ? "fixed by max_concurrent"
+				  : "max_concurrent: nothing is measured yet",
+	};
+}
+
 void turns_report(
 	struct turns *turns, const struct scheduler_view *view, struct scheduler_report *ret_report)
 {
@@ -115,6 +148,7 @@ void turns_report(
 		.since_us = turns->since_us,
 		.served = runner ? runner->served : 0,
 		.left = runner ? runner->survey.waiting : 0,
+		.lane = report_lane(turns, view->settings),
 	};
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "config/settings.h"
+#include "core/lane.h"
 #include "core/ring.h"
 #include "core/turns_parts.h"
 
@@ -16,15 +17,14 @@ enum {
 #define SECOND_US 1e6
 /* A project may be so many loads, with all slots, ahead of the least served one. */
 #define FAIR_LEAD_LOADS 1.0
-/* What a job of this class is worth beside a normal one, for the choice of the next key. */
-static const double class_weight[CLASSES] = {
+const double turns_class_weight[CLASSES] = {
 	[CLASS_BATCH] = 0.25, [CLASS_NORMAL] = 1, [CLASS_INTERACTIVE] = 4};
 
-/* Work past its deadline is never dispatched; its own timer ends it. */
+/* Work past its deadline, or too late for its client, is never dispatched; its own timer ends it.
+ */
 static bool may_still_go(const struct job *job, int64_t now_us)
 {
-	return job->state == JOB_QUEUED &&
-	       (!job->deadline_us || job->load_since_us || job->deadline_us > now_us);
+	return job->state == JOB_QUEUED && !job_is_over(job, now_us);
 }
 
 bool turns_is_loose(const struct job *job)
@@ -32,7 +32,7 @@ bool turns_is_loose(const struct job *job)
 	return !job->runner || job->runner->kind == RUNNER_NOT_LOCAL;
 }
 
-static int64_t ageing_us(const struct settings *settings)
+int64_t turns_ageing_us(const struct settings *settings)
 {
 	return (settings->max_turn_wait_ms > 0 ? settings->max_turn_wait_ms : AGEING_MS) *
 	       US_PER_MS;
@@ -50,7 +50,7 @@ static enum job_class aged(const struct job *job, int64_t now_us, int64_t ageing
 
 enum job_class turns_class(const struct job *job, const struct scheduler_view *view)
 {
-	return aged(job, view->now_us, ageing_us(view->settings));
+	return aged(job, view->now_us, turns_ageing_us(view->settings));
 }
 
 static double served_us(const struct job *job)
@@ -94,7 +94,7 @@ static void clear(struct turns *turns, size_t places)
 static void gather(struct turns_survey *survey, const struct scheduler_view *view)
 {
 	size_t total = ring_count(view->ring);
-	int64_t age_us = ageing_us(view->settings);
+	int64_t age_us = turns_ageing_us(view->settings);
 	size_t count;
 
 	for (size_t from = 0; from < total; from += count) {
@@ -130,10 +130,10 @@ static void survey_job(
 	struct runner_survey *survey = &job->runner->survey;
 	bool counts = served_us(job) <= turns->survey.least_us[ready->job_class] + lead_us;
 
-	if (survey->waiting++ == 0)
+	if (survey->waiting++ == 0 || job->came_us < survey->oldest_us)
 		survey->oldest_us = job->came_us;
 	if (counts)
-		survey->weight += class_weight[ready->job_class] *
+		survey->weight += turns_class_weight[ready->job_class] *
 				  (SECOND_US + (double)(now_us - job->came_us));
 	survey->counts |= counts;
 	if (!survey->cause || (counts && !survey->is_cause_counted)) {
@@ -165,7 +165,6 @@ void turns_survey(struct turns *turns, const struct scheduler_view *view)
 {
 	struct turns_survey *survey = &turns->survey;
 	double load_us = turns->runners.load_us > 0 ? turns->runners.load_us : SECOND_US;
-	double lead_us = FAIR_LEAD_LOADS * load_us * (double)view->settings->max_concurrent;
 
 	clear(turns, ring_count(view->ring));
 	gather(survey, view);
@@ -173,6 +172,9 @@ void turns_survey(struct turns *turns, const struct scheduler_view *view)
 		if (turns_is_loose(survey->ready[i].job))
 			survey_loose(survey, &survey->ready[i]);
 		else
-			survey_job(turns, &survey->ready[i], view->now_us, lead_us);
+			survey_job(turns, &survey->ready[i], view->now_us,
+				FAIR_LEAD_LOADS * load_us *
+					(double)lane_limit(survey->ready[i].job->runner->lane,
+						view->settings));
 	}
 }

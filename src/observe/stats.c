@@ -36,6 +36,7 @@ void stats_add(struct stats *stats, const struct record *record)
 	cuts_add(&stats->cuts, record);
 	if (record->outcome == OUTCOME_SUCCESS)
 		add_latency(stats, record);
+	stats->patience_doubted += record->patience_doubted;
 	if (record->is_load) {
 		stats->model_loads++;
 		if (record->load_duration >= 0)

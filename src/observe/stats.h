@@ -23,6 +23,8 @@ struct stats {
 	uint64_t cold;
 	/* our own, and record.is_load: loads that jobs waited for, one that several shared once */
 	uint64_t model_loads;
+	/* jobs whose client announced less patience than such a job takes */
+	uint64_t patience_doubted;
 	struct cuts cuts;
 };
 

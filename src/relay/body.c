@@ -38,6 +38,7 @@ static void feed(void *object, const void *bytes, size_t length)
 {
 	struct relay_job *carried = object;
 
+	hash64_feed(&carried->body_hash, bytes, length);
 	if (carried->multipart)
 		multipart_feed(carried->multipart, bytes, length);
 	else

@@ -174,6 +174,9 @@ void relay_fail_status(
 	if (carried->exchange) {
 		exchange_cancel(carried->exchange);
 		carried->exchange = NULL;
+		if (carried->job.state == JOB_AWAITING)
+			scheduler_left(
+				carried->relay->parts.scheduler, &carried->job, ticker_now_us());
 	}
 	carried->job.record.error_message = words;
 	if (client) {

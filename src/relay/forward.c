@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/ticker.h"
 #include "config/settings.h"
+#include "core/announced.h"
 #include "core/identity.h"
 #include "core/match.h"
 #include "core/route.h"
@@ -271,6 +272,7 @@ struct policy_request forward_policy_request(
 		.agent = agent_of(head, route),
 		.priority = priority.text,
 		.priority_length = priority.length,
+		.announced_us = announced_patience_us(&head->fields),
 	};
 }
 

@@ -67,6 +67,11 @@ const struct list *relay_jobs(const struct relay *relay)
 	return &relay->jobs;
 }
 
+const struct places *relay_places(const struct relay *relay)
+{
+	return &relay->places;
+}
+
 uint64_t relay_bodies_bytes(const struct relay *relay)
 {
 	return relay->bodies_bytes;
@@ -82,6 +87,7 @@ struct admission relay_admission(const struct relay *relay, const struct setting
 				     ? scheduler_free_slots(relay->parts.scheduler, settings,
 					       relay->parts.tally->in_progress)
 				     : 0,
+		.slots = scheduler_slots(relay->parts.scheduler, settings),
 		.draining = relay->draining,
 	};
 }
@@ -141,9 +147,9 @@ void relay_load_begun(struct relay *relay, const struct runner *runner)
 	LIST_EACH(&relay->jobs, node)
 	{
 		struct job *job = CONTAINER_OF(node, struct job, link);
-
 		if (waits_for(job, runner))
 			job_load_begun(job, ticker_now_us());
+		relay->is_patience_due = true;
 	}
 }
 
@@ -158,6 +164,7 @@ void relay_load_ended(struct relay *relay, const struct runner *runner)
 		if (!waits_for(job, runner))
 			continue;
 		job_load_ended(job, ticker_now_us());
+		relay->is_patience_due = true;
 		relay_arm(relay_job_of(job));
 	}
 }
@@ -179,7 +186,10 @@ void relay_load_failed(struct relay *relay, const struct runner *runner, enum ou
 
 void relay_set_state(struct relay_job *carried, enum job_state state)
 {
+	bool held_slot = job_holds_slot(&carried->job);
+
 	job_set_state(&carried->job, state);
+	carried->relay->is_patience_due |= held_slot && !job_holds_slot(&carried->job);
 	carried->state_since_us = ticker_now_us();
 	carried->relay->parts.on_changed(carried->relay->parts.arg);
 }
@@ -201,7 +211,7 @@ static int64_t limit_of(const struct relay_job *carried)
 
 	switch (carried->job.state) {
 	case JOB_QUEUED:
-		return carried->job.load_since_us ? 0 : carried->job.deadline_us;
+		return job_wait_end_us(&carried->job);
 	case JOB_CONNECTING:
 		limit_ms = settings->upstream_connect_timeout_ms;
 		break;
@@ -324,7 +334,7 @@ static void enter_queue(struct relay_job *carried)
 	struct job *job = &carried->job;
 	const struct peek_result *seen = relay_body_finish(carried);
 	struct admission admission = relay_admission(relay, carried->settings);
-	enum outcome refusal = admission_at_queue(&admission);
+	enum outcome refusal;
 	const struct job_group *of_project, *of_model;
 	int64_t now_us = ticker_now_us();
 	bool is_unload = is_mere_unload(carried, seen);
@@ -340,6 +350,10 @@ static void enter_queue(struct relay_job *carried)
 		become_pass(carried);
 		return;
 	}
+	/* Those that came in this very turn are not tested yet. */
+	if (admission_at_queue(&admission) != OUTCOME_NONE)
+		relay_test_patience(relay);
+	refusal = admission_at_queue(&admission);
 	scheduler_groups(relay->parts.scheduler, job, &of_project, &of_model);
 	if (refusal == OUTCOME_NONE)
 		refusal = admission_at_groups(&admission, &job->policy, of_project, of_model);
@@ -350,6 +364,7 @@ static void enter_queue(struct relay_job *carried)
 		return;
 	}
 	scheduler_enter(relay->parts.scheduler, carried->settings, job, seen, now_us);
+	relay_begin_patience(carried);
 	relay_body_destroy(carried);
 	job->queued_since_us = now_us;
 	job->deadline_us =

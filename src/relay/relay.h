@@ -13,6 +13,7 @@
 #include "core/admission.h"
 #include "core/liveness.h"
 #include "core/record.h"
+#include "core/scheduler.h"
 #include "core/tally.h"
 
 struct access_verdict;
@@ -22,6 +23,7 @@ struct graveyard;
 struct job;
 struct list;
 struct passes;
+struct places;
 struct pool;
 struct probe;
 struct relay;
@@ -44,6 +46,8 @@ struct relay_parts {
 	struct probe *probe;
 	struct passes *passes; /* takes over jobs that prove to be mere unloads */
 	struct record_events observers;
+	/* What the scheduler sees now. */
+	struct scheduler_view (*on_view)(void *arg);
 	/* Of a waiting job, among those that wait: 1 is next. */
 	int64_t (*place)(void *arg, const struct job *job);
 	/* Ollama said nothing to this job in the time allowed; it ends next. */
@@ -80,6 +84,12 @@ size_t relay_cancel(struct relay *relay, const char *id);
 void relay_drain(struct relay *relay);
 /* drain_timeout is over: waiting jobs get 503, running ones are cut. */
 void relay_stop(struct relay *relay);
+
+/* The turn's tail, after the scheduler: clients that cannot be answered in time are told so, if a
+ * job came, ended or was loaded since the last time. */
+void relay_test_patience(struct relay *relay);
+/* Places that are kept for clients which were told to come back. */
+const struct places *relay_places(const struct relay *relay);
 
 /* struct job.link of all living jobs in order of arrival. */
 const struct list *relay_jobs(const struct relay *relay);

@@ -6,9 +6,11 @@
 #ifndef SO_RELAY_RELAY_PARTS_H
 #define SO_RELAY_RELAY_PARTS_H
 
+#include "base/hash64.h"
 #include "core/admission.h"
 #include "core/beat.h"
 #include "core/job.h"
+#include "core/places.h"
 #include "core/route.h"
 #include "relay/relay.h"
 #include "json/peek.h"
@@ -28,6 +30,8 @@ struct relay {
 	struct liveness_memory life; /* when models last answered */
 	uint64_t bodies_bytes;
 	bool draining;
+	struct places places; /* of clients that were told to come back */
+	bool is_patience_due; /* what may make somebody late happened since it was tested */
 };
 
 /* A job with everything that hangs on it. */
@@ -43,7 +47,8 @@ struct relay_job {
 	struct spool *spool;	/* the body; NULL after the response head */
 	uint64_t spooled_bytes; /* counted in relay->bodies_bytes */
 	bool has_body;
-	struct peek *peek;	     /* while READING, as the next two */
+	struct hash64 body_hash; /* of the body as it comes; while READING, as the next four */
+	struct peek *peek;
 	struct multipart *multipart; /* of a form, instead of peek */
 	struct edit *edit;	     /* NULL: nothing is ever edited */
 	struct peek_result seen;     /* of the complete body, then of the edited one; its model is
@@ -87,6 +92,12 @@ void relay_upstream_timeout(struct relay_job *carried);
 void relay_client_has_room(struct relay_job *carried);
 /* STREAMING: when Ollama has been silent for too long while we listen; 0: never. */
 int64_t relay_idle_limit(const struct relay_job *carried);
+
+/* in_time.c */
+/* It enters the queue, at the place that was kept for it if there is one. */
+void relay_begin_patience(struct relay_job *carried);
+/* QUEUED, and its client's time is over. The job must not be used afterwards. */
+void relay_out_of_time(struct relay_job *carried);
 
 /* silence.c */
 /* Its model answered it just now. */

@@ -163,6 +163,37 @@ void relay_client_has_room(struct relay_job *carried)
 	relay_arm(carried);
 }
 
+/* What the answer says of how Ollama served it. */
+static void tell_answer(const struct relay_job *carried, int64_t now_us)
+{
+	const struct job *job = &carried->job;
+	const struct tap_result *seen = tap_finish(carried->tap);
+	struct record told = {.total_duration = seen->total_duration,
+		.load_duration = seen->load_duration,
+		.prompt_eval_duration = seen->prompt_eval_duration,
+		.eval_duration = seen->eval_duration};
+	/* After a load of ours it found the model loaded, whatever its waiters are told. */
+	enum known listed = job->record.load_wait_us >= 0 ? KNOWN_TRUE : carried->listed;
+	struct lane_answer answer = {
+		.now_us = now_us,
+		.was_loaded = seen->done && !seen->error && carried->status < STATUS_CLIENT_ERROR &&
+			      residency_judge(seen->load_duration, job->record.request_bytes,
+				      listed) != KNOWN_FALSE,
+		.wait_ns = record_upstream_wait(&told),
+		.whole_ns = seen->total_duration - seen->load_duration,
+		.prompt_tokens = seen->prompt_eval_count,
+		.prompt_ns = seen->prompt_eval_duration,
+		.tokens = seen->eval_count,
+	};
+
+	if (carried->format == TAP_SSE || carried->format == TAP_NDJSON)
+		answer.first_byte_us = job->record.first_byte_us;
+	/* Without usage an event is about a token. */
+	if (carried->format == TAP_SSE && answer.tokens < 0)
+		answer.tokens = seen->lines;
+	scheduler_answered(carried->relay->parts.scheduler, job, &answer);
+}
+
 /* Its keep_alive of 0 unloads the model now, unless others use it. */
 static void note_unload(struct relay_job *carried)
 {
@@ -189,6 +220,7 @@ static void on_end(void *arg, enum exchange_end end)
 			relay_tell_error(carried);
 			break;
 		}
+		tell_answer(carried, now_us);
 		scheduler_slot_freed(scheduler, &carried->job, held_us);
 		scheduler_released(scheduler, &carried->job, held_us, now_us);
 		if (carried->job.unloads)
@@ -286,8 +318,13 @@ static bool is_over(const struct relay_job *carried, int64_t limit_ms)
 static void expire(struct relay_job *carried)
 {
 	const struct relay_parts *parts = &carried->relay->parts;
+	const struct job *job = &carried->job;
 	char *text;
 
+	if (!job->deadline_us || job->load_since_us || job->deadline_us > ticker_now_us()) {
+		relay_out_of_time(carried);
+		return;
+	}
 	if (probe_is_usable(parts->probe)) {
 		relay_fail(carried, OUTCOME_QUEUE_TIMEOUT, NULL);
 		return;
@@ -312,8 +349,7 @@ void relay_upstream_timeout(struct relay_job *carried)
 
 	switch (job->state) {
 	case JOB_QUEUED:
-		if (job->deadline_us && !job->load_since_us &&
-			job->deadline_us <= ticker_now_us()) {
+		if (job_is_over(job, ticker_now_us())) {
 			expire(carried);
 			return;
 		}

@@ -27,7 +27,7 @@ def test_an_interactive_project_is_before_a_normal_one_and_batch_is_last(ruled, 
         server.wait_for(lambda stats, n=count: stats["in_progress"] + stats["queued"] == n and stats["in_progress"] == 1)
     waiting = {job["project"]: job for job in server.requests() if job["state"] == "queued"}
     assert {name: job["place"] for name, job in waiting.items()} == {"chat": 1, "someone": 2, "pages": 3}
-    assert waiting["pages"]["reason"].endswith("2 before this one; batch: goes after the others")
+    assert "2 before this one; batch: goes after the others" in waiting["pages"]["reason"]
     assert waiting["chat"]["reason"].endswith("0 before this one; interactive: goes before the others")
     for project in ("first", "chat", "someone", "pages"):
         wait_for(lambda wanted=project: running(server) == [wanted], what=f"{project} to be served")

@@ -7,15 +7,18 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "build_config.h"
 
 #include "admin/admin.h"
 #include "base/memory.h"
+#include "base/ticker.h"
 #include "config/file.h"
 #include "config/keys.h"
 #include "config/value.h"
 #include "core/job.h"
+#include "core/places.h"
 #include "front/client.h"
 #include "front/reply.h"
 #include "schema.h"
@@ -137,6 +140,7 @@ struct fixture {
 	struct ring *ring;
 	struct residency *residency;
 	struct scheduler *scheduler;
+	struct places places;
 };
 
 static int set_up(void **state)
@@ -164,6 +168,8 @@ static int set_up(void **state)
 			.upstream_usable = true,
 			.residency = fixture->residency,
 			.ring = fixture->ring,
+			.living = &fixture->living,
+			.places = &fixture->places,
 			.settings = &fixture->settings},
 		.upstream = {.url = "http://127.0.0.1:11434",
 			.state = "up",
@@ -383,10 +389,13 @@ static void test_stats_show_what_is_loaded(void **state)
 	json = write_with(fixture, admin_write_stats);
 	assert_non_null(strstr(json,
 		"\"runners\":[{\"name\":\"qwen2.5vl:7b\",\"size_vram\":6000,\"vram_share\":0.750,"
-		"\"context_length\":4096,\"pinned\":false,\"waiting\":null,\"running\":null},"
+		"\"context_length\":4096,\"pinned\":false,\"waiting\":null,\"running\":null,"
+		"\"concurrency\":null},"
 		"{\"name\":\"llama3:latest\",\"size_vram\":null,\"vram_share\":null,"
-		"\"context_length\":null,\"pinned\":false,\"waiting\":null,\"running\":null}]"));
-	assert_non_null(strstr(json, "\"turn\":null,"));
+		"\"context_length\":null,\"pinned\":false,\"waiting\":null,\"running\":null,"
+		"\"concurrency\":null}]"));
+	assert_non_null(strstr(json, "\"concurrency\":{\"limit\":3,\"min\":3,\"max\":3,"
+				     "\"reason\":\"fixed by max_concurrent\"},\"turn\":null,"));
 	schema_check("stats", json);
 }
 
@@ -419,7 +428,9 @@ static void test_turns_are_told_in_stats_and_reasons(void **state)
 	assert_non_null(strstr(json, "\"turn\":{\"state\":\"serving\",\"runner\":\"llama3:latest\","
 				     "\"next\":\"qwen:7b\","));
 	assert_non_null(strstr(json, "\"left\":2,"));
-	assert_non_null(strstr(json, "\"pinned\":false,\"waiting\":2,\"running\":0}"));
+	assert_non_null(
+		strstr(json, "\"context_length\":4096,\"pinned\":false,\"waiting\":2,\"running\":0,"
+			     "\"concurrency\":{\"limit\":3,"));
 	json = write_with(fixture, admin_write_requests);
 	schema_check("requests", json);
 	assert_non_null(
@@ -427,13 +438,13 @@ static void test_turns_are_told_in_stats_and_reasons(void **state)
 			     "this one\""));
 	assert_non_null(
 		strstr(json, "\"place\":3,\"reason\":\"llama3:latest is being served, 2 left; "
-			     "qwen:7b next\""));
+			     "qwen:7b next, about 6 s\",\"forecast_ms\":6000.000"));
 	assert_non_null(
 		strstr(json, "\"place\":2,\"reason\":\"llama3:latest is being served, 1 before "
 			     "this one\""));
 	fixture->view.turns.paused = true;
 	json = write_with(fixture, admin_write_requests);
-	assert_non_null(strstr(json, "\"reason\":\"paused by an operator\""));
+	assert_non_null(strstr(json, "\"reason\":\"paused by an operator\",\"forecast_ms\":null"));
 }
 
 static void test_no_requests(void **state)
@@ -467,12 +478,14 @@ static void test_each_state_is_shown_and_the_waiting_have_places(void **state)
 	assert_non_null(strstr(json,
 		"{\"id\":\"e\",\"project\":\"Docling_Machine\",\"class\":null,"
 		"\"model\":\"qwen2.5vl:7b\",\"operation\":\"chat\",\"state\":\"flushing\","
-		"\"age_ms\":3000.000,\"wait_ms\":500.000,\"place\":null,\"reason\":null,\"tokens\":"
-		"100,"
+		"\"age_ms\":3000.000,\"wait_ms\":500.000,\"place\":null,\"reason\":null,"
+		"\"forecast_ms\":null,\"tokens\":100,"
 		"\"tokens_per_s\":50.0},{\"id\":\"second\","));
 	assert_non_null(strstr(json, "\"age_ms\":7000.000,\"wait_ms\":6000.000,\"place\":1,"
-				     "\"reason\":\"waits for a free slot, 0 before this one\","
-				     "\"tokens\":null,\"tokens_per_s\":null},{\"id\":\"third\","));
+				     "\"reason\":\"waits for a free slot, 0 before this one, "
+				     "about 23 "
+				     "s\",\"forecast_ms\":22500.000,\"tokens\":null,\"tokens_per_"
+				     "s\":null},{\"id\":\"third\","));
 	assert_non_null(strstr(json, "\"wait_ms\":5000.000,\"place\":2,"));
 	assert_non_null(
 		strstr(json, "\"state\":\"reading\",\"age_ms\":9000.000,\"wait_ms\":0.000"));
@@ -487,6 +500,30 @@ static void test_a_job_that_waits_again_has_both_waits(void **state)
 	job->queued_since_us = NOW_US - 3 * S;
 	assert_non_null(strstr(
 		write_with(fixture, admin_write_requests), "\"wait_ms\":5000.000,\"place\":1"));
+}
+
+/* A client that came a second before and was told to come back in ten. */
+static void test_a_place_that_is_kept_is_told_to_those_behind_it(void **state)
+{
+	struct fixture *fixture = *state;
+	struct job *job = add_job(fixture, "waits", 2, JOB_QUEUED);
+	struct job *gone = add_job(fixture, "gone", 3, JOB_READING);
+	const int64_t wall_us = INT64_C(1795521600) * S;
+	time_t until_s = (time_t)(wall_us / S + 15);
+	char expected[64];
+	struct tm local;
+
+	ticker_set_for_test(NOW_US, wall_us);
+	gone->came_us = NOW_US - 3 * S;
+	job->came_us = NOW_US - 2 * S;
+	places_keep(&fixture->places, gone, 10, NOW_US);
+	assert_non_null(localtime_r(&until_s, &local));
+	assert_int_not_equal(strftime(expected, sizeof(expected),
+				     "is kept for its client until %H:%M:%S\"", &local),
+		0);
+	assert_non_null(strstr(write_with(fixture, admin_write_requests), expected));
+	job->came_us = NOW_US - 4 * S;
+	assert_null(strstr(write_with(fixture, admin_write_requests), "is kept"));
 }
 
 static void answer(
@@ -641,6 +678,7 @@ int main(void)
 		WITH_VIEW(test_turns_are_told_in_stats_and_reasons),
 		WITH_VIEW(test_each_state_is_shown_and_the_waiting_have_places),
 		WITH_VIEW(test_a_job_that_waits_again_has_both_waits),
+		WITH_VIEW(test_a_place_that_is_kept_is_told_to_those_behind_it),
 		WITH_VIEW(test_each_endpoint_is_answered),
 		WITH_VIEW(test_only_the_query_asks_for_readiness),
 		WITH_VIEW(test_other_methods_are_not_allowed),

@@ -81,7 +81,7 @@ static void test_defaults(void **state)
 	assert_int_equal(settings->max_reading, 200);
 	assert_int_equal(settings->default_timeout_ms, 60000);
 	assert_int_equal(settings->scheduler, SCHEDULER_TURNS);
-	assert_int_equal(settings->concurrency, CONCURRENCY_FIXED);
+	assert_int_equal(settings->concurrency, CONCURRENCY_ADAPTIVE);
 	assert_int_equal(settings->header_timeout_ms, 30000);
 	assert_int_equal(settings->body_timeout_ms, 60000);
 	assert_int_equal(settings->idle_timeout_ms, 300000);

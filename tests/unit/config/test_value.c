@@ -210,7 +210,7 @@ static void test_choices(void **state)
 	assert_int_equal(settings->log_operations, LOG_OPERATIONS_ALL);
 	assert_refused("log_level", "Debug", "\"Debug\" is not one of: error, warn, info, debug");
 	assert_refused("scheduler", "lifo", "\"lifo\" is not one of: fifo, turns");
-	assert_refused("concurrency", "", "\"\" is not one of: fixed");
+	assert_refused("concurrency", "", "\"\" is not one of: fixed, adaptive");
 	assert_refused("log_operations", "none", "\"none\" is not one of: default, all");
 }
 

@@ -21,6 +21,8 @@ enum {
 	KEYS = 20,
 	PROJECTS = 16,
 	FIRST_INTERACTIVE = 20, /* of the first key, see apply_rules() */
+	FORECASTS = 200,
+	SLOTS = 4,
 };
 
 static struct job jobs[PLACES];
@@ -52,6 +54,16 @@ static void measure(const char *what, struct scheduler *scheduler,
 			best_us = took_us;
 	}
 	printf("%-44s %8.3f us\n", what, best_us);
+}
+
+static void measure_forecast(
+	const char *what, struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	double begin_us = cpu_us();
+
+	for (int i = 0; i < FORECASTS; i++)
+		scheduler_forecast(scheduler, view);
+	printf("%-44s %8.3f us\n", what, (cpu_us() - begin_us) / FORECASTS);
 }
 
 static void apply_rules(struct policy *policy, int i, bool has_rules)
@@ -100,6 +112,10 @@ static void measure_turns(struct ring *ring, struct tally *tally, bool has_rules
 	measure(has_rules ? "turns: 20 keys, classes and caps, one goes"
 			  : "turns: 1,000 of 20 keys wait, one goes",
 		scheduler, &view, &jobs[has_rules ? FIRST_INTERACTIVE : 0]);
+	settings.max_concurrent = SLOTS;
+	measure_forecast(has_rules ? "turns: forecast, 20 keys, classes and caps"
+				   : "turns: forecast of 1,000 of 20 keys",
+		scheduler, &view);
 	settings.max_concurrent = 0;
 	measure(has_rules ? "turns: 20 keys, classes and caps, none may go"
 			  : "turns: 1,000 of 20 keys wait, none may go",
@@ -134,6 +150,9 @@ int main(void)
 		job_set_state(&jobs[i], JOB_QUEUED);
 	}
 	measure("1,000 wait, the oldest goes", scheduler, &view, &jobs[0]);
+	settings.max_concurrent = SLOTS;
+	measure_forecast("forecast of 1,000", scheduler, &view);
+	settings.max_concurrent = PLACES;
 	for (int i = 0; i < PLACES - 1; i++)
 		jobs[i].deadline_us = NOW_US;
 	measure("1,000 wait, 999 past their deadline", scheduler, &view, &jobs[PLACES - 1]);

@@ -80,7 +80,7 @@ int64_t carried_limit_us(const struct world *world, const struct carried *carrie
 
 	switch (carried->expected) {
 	case JOB_QUEUED:
-		return carried->job.load_since_us ? 0 : carried->job.deadline_us;
+		return job_wait_end_us(&carried->job);
 	case JOB_CONNECTING:
 		limit_ms = settings->upstream_connect_timeout_ms;
 		break;
@@ -141,6 +141,7 @@ void carried_release(struct world *world, struct carried *carried)
 	if (job_holds_slot(&carried->job))
 		scheduler_released(world->scheduler, &carried->job,
 			world->now_us - carried->job.record.dispatched_us, world->now_us);
+	world->is_patience_due = true;
 }
 
 /* The last steps of every end. */
@@ -175,6 +176,27 @@ void carried_end(struct world *world, struct carried *carried, enum outcome outc
 		world->tally.ended[outcome_counter(outcome)]--;
 }
 
+/* Our connection was cut before anything came back. */
+static void note_left(struct world *world, struct carried *carried, enum outcome outcome)
+{
+	if (carried->expected != JOB_AWAITING || outcome == OUTCOME_UPSTREAM_RESET ||
+		outcome == OUTCOME_UPSTREAM_MALFORMED)
+		return;
+	scheduler_left(world->scheduler, &carried->job, world->now_us);
+	world->left[world->left_count++ % LIVES_AT_ONCE] =
+		(struct left){carried->job.runner, world->now_us + LEFT_US};
+	world->seen->left++;
+}
+
+uint64_t world_left(const struct world *world, const struct runner *runner)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < LIVES_AT_ONCE; i++)
+		count += world->left[i].until_us > world->now_us && world->left[i].runner == runner;
+	return count;
+}
+
 /* The bad end: an error answer where none was begun, else the cut. */
 void carried_fail(struct world *world, struct carried *carried, enum outcome outcome)
 {
@@ -187,6 +209,7 @@ void carried_fail(struct world *world, struct carried *carried, enum outcome out
 		(carried->job.reply == REPLY_NONE || world->fault == FAULT_REPLIED_TWICE))
 		carried->answers++;
 	carried->job.record.error_message = mem_strdup(outcome_text(outcome));
+	note_left(world, carried, outcome);
 	carried_end(world, carried, outcome);
 }
 
@@ -276,7 +299,7 @@ static struct carried *misled(const struct world *world, struct carried *carried
 }
 
 /* The turn's tail, as proxy.c does it. */
-static void schedule(struct world *world)
+static bool schedule_once(struct world *world)
 {
 	struct settings patient;
 	struct scheduler_view view = {
@@ -285,6 +308,7 @@ static void schedule(struct world *world)
 		.residency = world->residency,
 		.ring = world->ring,
 		.settings = &world->settings,
+		.places = &world->places,
 	};
 
 	if (!world->upstream_usable)
@@ -307,7 +331,7 @@ static void schedule(struct world *world)
 			view.in_progress--;
 		answer = scheduler_next(world->scheduler, &view);
 		if (answer.verdict == SCHEDULER_NOTHING || world->broken)
-			return;
+			break;
 		if (answer.verdict != SCHEDULER_DISPATCH) {
 			world_carry_out(world, &answer);
 			continue;
@@ -316,6 +340,14 @@ static void schedule(struct world *world)
 			answer.job = later_than(world, answer.job);
 		dispatch(world, misled(world, carried_of(answer.job)));
 	}
+	return !world->broken && world_test_patience(world, &view);
+}
+
+/* Whoever is refused in it marks "changed". */
+static void schedule(struct world *world)
+{
+	while (schedule_once(world))
+		;
 }
 
 /* As relay_upstream_timeout(). */
@@ -324,7 +356,10 @@ static void on_timer(struct world *world, struct carried *carried)
 	int64_t limit_us = carried_limit_us(world, carried);
 
 	carried->timer_due_us = 0;
-	if (limit_us && limit_us <= world->now_us)
+	if (limit_us && limit_us <= world->now_us && carried->expected == JOB_QUEUED &&
+		limit_us == carried->job.patience_due_us)
+		carried_out_of_time(world, carried);
+	else if (limit_us && limit_us <= world->now_us)
 		carried_fail(world, carried,
 			carried->expected == JOB_QUEUED ? OUTCOME_QUEUE_TIMEOUT
 							: OUTCOME_UPSTREAM_TIMEOUT);

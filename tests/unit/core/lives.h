@@ -15,6 +15,7 @@
 #include "config/settings.h"
 #include "core/admission.h"
 #include "core/job.h"
+#include "core/places.h"
 #include "core/scheduler.h"
 
 enum {
@@ -80,6 +81,7 @@ struct event {
 	X(UNLOAD_FORGOTTEN, "an unload is asked for while one is under way", "2:") \
 	X(CUT_TOO_EARLY, "a turn is cut at once", "4:")                            \
 	X(RUNNER_IDLE, "a loaded runner is not served", "6:")                      \
+	X(PLACE_LOST, "a kept place is not honoured", "8:")                        \
 	X(OVERDUE_IGNORED, "a turn goes on although another is overdue", "9:")     \
 	X(CLASS_IGNORED, "a lower class goes first", "class:")                     \
 	X(CAP_IGNORED, "more of a project dispatched than may run", "caps:")       \
@@ -99,6 +101,7 @@ struct carried {
 	enum job_state expected; /* by every change that lives.c made */
 	size_t index;		 /* in world.in_state[expected] */
 	uint64_t place;		 /* order of arrival in the ring */
+	int64_t first_us;	 /* of its first arrival, as the lives know it */
 	uint64_t announced;	 /* body bytes in the head; 0: chunked */
 	uint64_t body_bytes;
 	uint64_t kept_bytes; /* counted in admission.bodies_bytes */
@@ -109,6 +112,15 @@ struct carried {
 	unsigned model;
 	unsigned project;
 	uint32_t priority; /* what its class is drawn from */
+};
+
+/* The longest batch by core's guess of a speed that nobody tells. */
+enum { LEFT_US = 512 * 2000 };
+
+/* Its client left while Ollama may have been at its prompt. */
+struct left {
+	const struct runner *runner; /* NULL: without turns */
+	int64_t until_us;
 };
 
 enum { BOX_MOST = 8, KEYS_MOST = 64, PROJECTS = 3 };
@@ -163,7 +175,10 @@ struct seen {
 	uint64_t cuts;
 	uint64_t trials;
 	uint64_t holds;
+	uint64_t left;
+	uint64_t limits_moved;
 	uint64_t overdue;
+	uint64_t came_back; /* to a place that was kept */
 	uint64_t outranked; /* cuts before the usual floor */
 	uint64_t capped;    /* sendings while one that came earlier was kept back */
 	uint64_t promoted;  /* sendings of one whose class has aged */
@@ -183,6 +198,9 @@ struct world {
 	int64_t now_us;
 	bool paused;
 	bool upstream_usable;
+	struct places places;
+	bool has_patience; /* some clients have */
+	bool is_patience_due;
 	bool refuse_at_once; /* the next dispatch of this turn finds the connection refused */
 
 	/* What lives.c knows by itself, to compare core with. */
@@ -200,6 +218,8 @@ struct world {
 	int64_t held_least_us;
 	int64_t held_most_us;
 	struct box box;
+	struct left left[LIVES_AT_ONCE]; /* a ring: the oldest is written over */
+	size_t left_count;		 /* ever */
 	struct seen_turn turns[KEYS_MOST];
 	struct lives_rules rules;
 	uint64_t interactive_keys; /* bits of ids: an interactive job waited when the step began */
@@ -219,6 +239,8 @@ void world_destroy(struct world *world);
 void world_step(struct world *world, const struct event *event);
 /* drain_timeout is over: everybody is told or cut, nothing may be left. */
 void world_stop(struct world *world);
+/* How many that left may keep a place of this runner busy. */
+uint64_t world_left(const struct world *world, const struct runner *runner);
 /* When the job's present state must have ended; 0: never. */
 int64_t carried_limit_us(const struct world *world, const struct carried *carried);
 
@@ -265,9 +287,14 @@ void check_turn_dispatch(struct world *world, const struct carried *carried);
 void world_note_interactive(struct world *world);
 void world_note_sent(struct world *world, const struct carried *carried);
 
+/* lives_patience.c; the turn's tail, after the scheduler. true: somebody was refused */
+bool world_test_patience(struct world *world, const struct scheduler_view *view);
+
 /* lives_check.c; each notes in world->broken what does not hold. */
 void check_all(struct world *world);
 void check_dispatch(struct world *world, const struct carried *carried);
+/* `other` waits too, and of the two it should have gone. */
+void check_order(struct world *world, const struct carried *carried, const struct carried *other);
 void check_retry_after(struct world *world, int seconds);
 void check_nothing_is_left(struct world *world);
 

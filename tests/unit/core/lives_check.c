@@ -113,7 +113,8 @@ static void check_ring(struct world *world)
 {
 	const size_t *count = world->in_state_count;
 	bool must_be_busy = !world_has_turns(world) && !world->paused && world->upstream_usable &&
-			    world->tally.in_progress < (uint64_t)world->settings.max_concurrent;
+			    world->tally.in_progress + world_left(world, NULL) <
+				    (uint64_t)scheduler_slots(world->scheduler, &world->settings);
 	uint64_t place_before = 0;
 
 	world_demand(world,
@@ -154,8 +155,8 @@ static void check_tally(struct world *world)
 	world_demand(world, pass_tally_adds_up(&world->passes),
 		"I7: the counters of passes do not add up");
 	world_demand(world, world->passes.in_progress == passes_running, "I7: running passes");
-	world_demand(world, tally->in_progress <= (uint64_t)world->settings.max_concurrent,
-		"slots: more than max_concurrent are held");
+	world_demand(world, tally->in_progress <= (uint64_t)lane_total(&world->settings),
+		"slots: more than the limit are held");
 	world_demand(world,
 		world->settings.max_reading == 0 ||
 			tally->reading <= (uint64_t)world->settings.max_reading,
@@ -212,6 +213,20 @@ void check_all(struct world *world)
 	check_service(world);
 }
 
+void check_order(struct world *world, const struct carried *carried, const struct carried *other)
+{
+	bool is_first = other->first_us < carried->first_us ||
+			(other->first_us == carried->first_us && other->place < carried->place);
+
+	if (!is_first || job_is_over(&other->job, world->now_us) || world_is_capped(world, other))
+		return;
+	world_demand(world, other->place < carried->place,
+		"8: a kept place is overtaken by a later first arrival");
+	world_demand(world, false,
+		world_has_turns(world) ? "5: an older one of its key, project and class waits"
+				       : "order: an older one waits");
+}
+
 /* Before a job goes out. One project, one key: FIFO, a retry from its old place. */
 void check_dispatch(struct world *world, const struct carried *carried)
 {
@@ -221,23 +236,23 @@ void check_dispatch(struct world *world, const struct carried *carried)
 		world, carried->job.state == JOB_QUEUED, "order: dispatched what does not wait");
 	world_demand(world, !carried->job.deadline_us || world->now_us < carried->job.deadline_us,
 		"deadline: dispatched past it");
-	world_demand(world, world->tally.in_progress < (uint64_t)world->settings.max_concurrent,
+	world_demand(world,
+		!carried->job.patience_due_us || world->now_us < carried->job.patience_due_us,
+		"deadline: dispatched too late for its client");
+	world_demand(world, world->tally.in_progress < (uint64_t)lane_total(&world->settings),
 		"slots: dispatched without one");
+	world_demand(world,
+		world_has_turns(world) ||
+			world->tally.in_progress <
+				(uint64_t)scheduler_slots(world->scheduler, &world->settings),
+		"slots: more are sent than Ollama serves");
 	check_rules_dispatch(world, carried);
 	if (world_has_turns(world)) {
 		check_turn_dispatch(world, carried);
 		return;
 	}
-	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
-		const struct carried *other = world->in_state[JOB_QUEUED][i];
-
-		world_demand(world,
-			other->place >= carried->place ||
-				(other->job.deadline_us &&
-					other->job.deadline_us <= world->now_us) ||
-				world_is_capped(world, other),
-			"order: an older one waits");
-	}
+	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++)
+		check_order(world, carried, world->in_state[JOB_QUEUED][i]);
 }
 
 void check_retry_after(struct world *world, int seconds)

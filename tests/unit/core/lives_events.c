@@ -9,6 +9,7 @@
 
 enum {
 	US_PER_MS = 1000,
+	NS_PER_US = 1000,
 	PIECE_BYTES_MOST = 40000,
 	CHANCES = 100,
 	STATUS_OK = 200,
@@ -51,6 +52,7 @@ static void arrive(struct world *world, const struct event *event)
 	carried->announced = event->how % 2 ? event->how % (3 * PIECE_BYTES_MOST) : 0;
 	job_init(&carried->job, &world->tally);
 	carried->job.record.arrived_us = world->now_us;
+	carried_note_patience(world, carried, event->how);
 	world_put(world, carried, JOB_READING);
 	carried->state_since_us = world->now_us;
 	world->received++;
@@ -104,9 +106,11 @@ static void enter_queue(struct world *world, struct carried *carried)
 	struct job *job = &carried->job;
 	enum outcome refusal = admission_at_queue(&world->admission);
 	int64_t timeout_ms = world->settings.default_timeout_ms;
+	int64_t patience_us = job->policy.patience_us;
 
 	set_identity(carried);
 	job->policy = rules_policy(&world->rules, carried, &world->settings, carried->priority);
+	job->policy.patience_us = patience_us;
 	if (refusal == OUTCOME_NONE)
 		refusal = ask_for_place(world, carried);
 	job->record.body_complete_us = world->now_us;
@@ -122,6 +126,7 @@ static void enter_queue(struct world *world, struct carried *carried)
 	}
 	carried->place = world->next_place++;
 	enter_scheduler(world, carried);
+	carried_begin_patience(world, carried);
 	job->queued_since_us = world->now_us;
 	job->deadline_us = timeout_ms > 0 ? world->now_us + timeout_ms * US_PER_MS : 0;
 	if (scheduler_is_loading(world->scheduler, job))
@@ -211,6 +216,25 @@ static void hear_upstream(struct world *world, struct carried *carried, uint32_t
 	}
 }
 
+/* Some tell their waits, some their sizes, some nothing; no speed of prompts, so that those that
+ * leave count for a time that is known. */
+static void tell_answer(struct world *world, const struct carried *carried, uint32_t how)
+{
+	int64_t held_us = world->now_us - carried->job.record.dispatched_us;
+	struct lane_answer answer = {
+		.now_us = world->now_us,
+		.was_loaded = how % 16 != 0,
+		.wait_ns = how % 4 ? held_us * NS_PER_US / 100 * (how / 16 % 100) : -1,
+		.whole_ns = held_us * NS_PER_US,
+		.first_byte_us = how % 2 ? world->now_us - held_us / 2 : 0,
+		.prompt_tokens = how % 3 ? 100 : -1,
+		.prompt_ns = -1,
+		.tokens = how % 3 ? (int64_t)(how / 16 % 500) : -1,
+	};
+
+	scheduler_answered(world->scheduler, &carried->job, &answer);
+}
+
 static void stream(struct world *world, struct carried *carried, uint32_t how)
 {
 	unsigned chance = how % CHANCES;
@@ -222,6 +246,7 @@ static void stream(struct world *world, struct carried *carried, uint32_t how)
 		else
 			carried_fail(world, carried, OUTCOME_UPSTREAM_TRUNCATED);
 	} else if (chance >= 40) {
+		tell_answer(world, carried, how / CHANCES);
 		carried_free_slot(world, carried);
 		carried_release(world, carried);
 		carried->job.reply = REPLY_ENDED;

@@ -28,6 +28,13 @@ void carried_end(struct world *world, struct carried *carried, enum outcome outc
 /* The bad end: an error answer where none was begun, else the cut. */
 void carried_fail(struct world *world, struct carried *carried, enum outcome outcome);
 
+/* lives_patience.c */
+void carried_note_patience(const struct world *world, struct carried *carried, uint32_t how);
+/* It enters the queue. */
+void carried_begin_patience(struct world *world, struct carried *carried);
+/* Refused; its start was forecast. */
+void carried_out_of_time(struct world *world, struct carried *carried);
+
 /* lives_events.c */
 void world_act(struct world *world, const struct event *event);
 /* The one that `which` means, of all living or of those that wait for an event; or NULL. */

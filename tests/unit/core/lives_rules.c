@@ -37,7 +37,7 @@ void rules_make(struct lives_rules *rules, uint64_t seed)
 {
 	uint64_t state = ~seed * 3;
 
-	if (seed / 4 % 2 == 0)
+	if (seed / 8 % 2 == 0)
 		return;
 	for (int i = 0; i < PROJECTS; i++) {
 		struct policy *policy = &rules->projects[i];
@@ -128,7 +128,7 @@ enum job_class world_class(const struct world *world, const struct carried *carr
 {
 	int64_t span_ms =
 		world->settings.max_turn_wait_ms > 0 ? world->settings.max_turn_wait_ms : AGEING_MS;
-	int64_t age_us = world->now_us - carried->job.record.body_complete_us;
+	int64_t age_us = world->now_us - carried->first_us;
 	int64_t job_class = (int64_t)carried->job.policy.job_class + age_us / (span_ms * US_PER_MS);
 
 	return job_class < CLASS_INTERACTIVE ? (enum job_class)job_class : CLASS_INTERACTIVE;
@@ -140,7 +140,7 @@ bool world_may_go(const struct world *world, const struct carried *carried)
 	const struct job *job = &carried->job;
 
 	return carried->expected == JOB_QUEUED && !world_is_capped(world, carried) &&
-	       (!job->deadline_us || job->load_since_us || job->deadline_us > world->now_us);
+	       !job_is_over(job, world->now_us);
 }
 
 void check_rules_dispatch(struct world *world, const struct carried *carried)

@@ -63,6 +63,7 @@ static struct settings make_settings(struct random *random, uint64_t seed)
 	settings.body_max = size_limit(random, 60000, 150000);
 	settings.body_total = size_limit(random, 300000, 1000000);
 	settings.max_turn_wait_ms = time_limit(random, 200, 45000);
+	settings.concurrency = seed % 8 >= 4 ? CONCURRENCY_ADAPTIVE : CONCURRENCY_FIXED;
 	settings.scheduler = seed % 4 >= 2 ? SCHEDULER_TURNS : SCHEDULER_FIFO;
 	return settings;
 }
@@ -152,6 +153,7 @@ const char *script_run(
 	const char *broken;
 
 	rules_make(&world->rules, script->seed);
+	world->has_patience = script->seed / 16 % 2 == 1;
 	sigaction(SIGABRT, &action, &old_action);
 	if (sigsetjmp(assertion_failed, 1) == 0)
 		run_events(world, script);

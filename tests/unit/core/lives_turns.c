@@ -228,7 +228,9 @@ static void check_cut(struct world *world, const struct runner *victim, const st
 	turn_us = (double)(world->now_us - turn->began_us) + SLACK_US;
 	world->seen->cuts++;
 	world->seen->outranked += turn->is_outranked && turn_us < FLOOR_LOADS * load_us;
-	world_demand(world, turn->served >= (uint64_t)world->settings.max_concurrent,
+	/* The limit may have grown since the cut. */
+	world_demand(world,
+		turn->served >= (uint64_t)lane_report(victim->lane, &world->settings).least,
 		"3: a turn with work left is cut before a batch was served");
 	world_demand(world,
 		turn_us >= (turn->is_outranked ? FLOOR_LOADS_OUTRANKED : FLOOR_LOADS) * load_us,
@@ -283,6 +285,7 @@ static void begin_load(struct world *world, struct runner *runner)
 			"1: a load while one that may be evicted has requests in flight");
 		check_cut(world, box->loaded[i], runner);
 	}
+	world->is_patience_due = true;
 	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
 		struct job *job = &world->in_state[JOB_QUEUED][i]->job;
 
@@ -456,9 +459,9 @@ static const struct runner *overdue_one(const struct world *world)
 
 		if (!job->runner || job->runner->kind != RUNNER_GENERATES ||
 			job->runner->is_resident || job->runner->jobs.running > 0 ||
-			!world_may_go(world, carried) || job->record.body_complete_us > oldest_us)
+			!world_may_go(world, carried) || carried->first_us > oldest_us)
 			continue;
-		oldest_us = job->record.body_complete_us;
+		oldest_us = carried->first_us;
 		overdue = job->runner;
 	}
 	return overdue;
@@ -496,7 +499,7 @@ static void check_overdue(struct world *world, const struct runner *runner)
 	world->seen->overdue++;
 	floor_us = FLOOR_LOADS * runner->grow * longest_load_us(world, overdue);
 	world_demand(world,
-		turn->served < (uint64_t)world->settings.max_concurrent ||
+		turn->served < (uint64_t)lane_limit(runner->lane, &world->settings) ||
 			(double)(world->now_us - turn->began_us) <= floor_us,
 		"9: a turn goes on beyond its floor though another key is overdue");
 }
@@ -512,18 +515,27 @@ void check_turn_dispatch(struct world *world, const struct carried *carried)
 	world_demand(world, !world->box.loading || !world->box.evicts,
 		"1: sent to one that a load may evict");
 	world_demand(world, runner->is_resident, "1: sent to a runner that is not loaded");
+	world_demand(world,
+		in_flight(world, runner) < (uint64_t)lane_limit(runner->lane, &world->settings),
+		"slots: more are sent to a runner than it serves");
+	world->seen->limits_moved +=
+		lane_limit(runner->lane, &world->settings) != lane_start(&world->settings);
 	follow_turns(world);
 	check_overdue(world, runner);
 	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
 		const struct carried *other = world->in_state[JOB_QUEUED][i];
 
-		world_demand(world,
-			other->place >= carried->place || other->job.runner != runner ||
-				other->project != carried->project ||
-				other->job.policy.job_class != carried->job.policy.job_class ||
-				(other->job.deadline_us && other->job.deadline_us <= world->now_us),
-			"5: an older one of its key, project and class waits");
+		if (other->job.runner == runner && other->project == carried->project &&
+			other->job.policy.job_class == carried->job.policy.job_class)
+			check_order(world, carried, other);
 	}
+}
+
+/* With those that a client left behind. */
+static bool is_full(const struct world *world, const struct runner *runner)
+{
+	return in_flight(world, runner) + world_left(world, runner) >=
+	       (uint64_t)lane_limit(runner->lane, &world->settings);
 }
 
 /* 6: never idle with work waiting, but for what the state says. */
@@ -536,7 +548,7 @@ static void check_idle(struct world *world, enum turn_state state)
 	{
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
-		is_somebody_busy |= runner->jobs.running > 0;
+		is_somebody_busy |= runner->jobs.running > 0 || world_left(world, runner) > 0;
 	}
 	LIST_EACH(&scheduler_runners(world->scheduler)->all, node)
 	{
@@ -544,7 +556,7 @@ static void check_idle(struct world *world, enum turn_state state)
 
 		if (waiting(world, runner) == 0 || state != TURN_SERVING)
 			continue;
-		world_demand(world, !runner->is_resident,
+		world_demand(world, !runner->is_resident || is_full(world, runner),
 			"6: a loaded runner is not served though a slot is free");
 		world_demand(world, is_somebody_busy || runner->kind != RUNNER_GENERATES,
 			"6: nothing runs or loads though a key waits");
@@ -608,6 +620,6 @@ void check_turns(struct world *world)
 	scheduler_report(world->scheduler, &view, &report);
 	if (report.state == TURN_HOLDING)
 		check_hold(world);
-	if (world->tally.in_progress < (uint64_t)world->settings.max_concurrent)
+	if (world->tally.in_progress < (uint64_t)lane_total(&world->settings))
 		check_idle(world, report.state);
 }

@@ -202,6 +202,10 @@ static void test_retry_after_is_half_the_time_the_queue_takes(void **state)
 	assert_int_equal(retry_after(50, 3, 2 * SECOND_US), 18);
 	assert_int_equal(retry_after(9, 3, SECOND_US), 2);
 	assert_int_equal(retry_after(9, 3, SECOND_US + 1), 3);
+	/* as many as run at once just now */
+	admission.slots = 1;
+	assert_int_equal(retry_after(9, 3, SECOND_US), 6);
+	admission.slots = 0;
 	settings.max_concurrent = 1;
 	assert_int_equal(retry_after(9, 1, SECOND_US), 5);
 	/* A setting of 0 counts as one slot. */

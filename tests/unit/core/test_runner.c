@@ -207,6 +207,34 @@ static void test_a_hold_is_never_longer_than_it_may(void **state)
 	assert_int_equal(runner_hold_us(runner, 2 * S, 60 * S, 1), 0);
 }
 
+/* num_ctx equal to the default is the same runner, once the default is known (FACTS-ollama 7). */
+static void test_the_default_context_is_no_runner_of_its_own(void **state)
+{
+	struct peek_result asks = {
+		.has_option = {[PEEK_NUM_CTX] = true}, .option = {[PEEK_NUM_CTX] = 4096}};
+	struct runner *plain = runners_get(&runners, "a", NULL);
+	struct runner *own = runners_get(&runners, "a", &asks);
+
+	assert_ptr_not_equal(own, plain); /* nothing is known yet */
+	runners_note_context(&runners, own, 4096);
+	assert_ptr_equal(
+		runners_get(&runners, "a", &asks), own); /* it tells nothing of the default */
+	runners_note_context(&runners, plain, 4096);
+	assert_ptr_equal(runners_get(&runners, "a", &asks), plain);
+	assert_ptr_not_equal(runners_get(&runners, "b", &asks), plain);
+	asks.has_option[PEEK_NUM_GPU] = true;
+	assert_string_equal(runners_get(&runners, "a", &asks)->key, "a:latest num_gpu=0");
+	asks.option[PEEK_NUM_CTX] = 8192;
+	assert_string_equal(
+		runners_get(&runners, "a", &asks)->key, "a:latest num_ctx=8192 num_gpu=0");
+	/* After a restart it may be another. */
+	runners_note_context(&runners, plain, 8192);
+	assert_string_equal(runners_get(&runners, "a", &asks)->key, "a:latest num_gpu=0");
+	runners_forget_contexts(&runners);
+	assert_string_equal(
+		runners_get(&runners, "a", &asks)->key, "a:latest num_ctx=8192 num_gpu=0");
+}
+
 #define RUNNER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -223,6 +251,7 @@ int main(void)
 		RUNNER_TEST(test_arrivals_are_expected_as_lately),
 		RUNNER_TEST(test_returns_are_noted_from_idle),
 		RUNNER_TEST(test_a_hold_is_for_those_that_come_back_soon),
+		RUNNER_TEST(test_the_default_context_is_no_runner_of_its_own),
 		RUNNER_TEST(test_a_hold_is_never_longer_than_it_may),
 	};
 

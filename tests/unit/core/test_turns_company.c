@@ -11,6 +11,7 @@ static struct scheduler_answer next_beside(enum scheduler_company company, uint6
 	seen.company = company;
 	seen.paused = company == COMPANY_BEFORE;
 	seen.in_progress += others;
+	seen.others = others;
 	answer = scheduler_next(scheduler, &seen);
 	if (answer.verdict != SCHEDULER_LOOK)
 		return answer;

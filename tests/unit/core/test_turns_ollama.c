@@ -113,6 +113,22 @@ static void test_the_key_that_answers_is_the_one_that_is_loaded(void **state)
 	assert_false(jobs[1].runner->is_resident);
 }
 
+/* What /api/ps shows of a load of ours without num_ctx is what everybody has who asks for none. */
+static void test_asking_for_the_default_context_swaps_nothing(void **state)
+{
+	struct peek_result same = with_ctx(4096), other = with_ctx(8192);
+
+	tell(NULL, NULL);
+	add("a");
+	load("a:latest"); /* with 4,096 */
+	send_next(&jobs[0]);
+	add_with("a", "p", &same);
+	add_with("a", "p", &other);
+	assert_ptr_equal(jobs[1].runner, jobs[0].runner);
+	assert_ptr_not_equal(jobs[2].runner, jobs[0].runner);
+	send_next(&jobs[1]);
+}
+
 /* Our load is over when the loader says so. */
 static void test_a_list_does_not_end_a_load(void **state)
 {
@@ -183,6 +199,56 @@ static void test_what_vanished_is_loaded_again(void **state)
 	now_us += S;
 	tell(NULL, NULL);
 	add("a");
+	expect_verdict(SCHEDULER_LOAD, "a:latest");
+}
+
+static void load_unseen(const char *key)
+{
+	expect_verdict(SCHEDULER_LOAD, key);
+	now_us += LOAD_US;
+	tell(NULL, NULL);
+	scheduler_loaded(scheduler, LOAD_US, now_us, now_us);
+}
+
+/* OLLAMA_KEEP_ALIVE=0, or an upstream that does not list everything: each load is answered well,
+ * and none is ever seen. Its jobs are sent all the same, others have their turn. */
+static void test_one_that_is_never_listed_is_believed_after_two_loads(void **state)
+{
+	tell(NULL, NULL);
+	add("a");
+	add("a");
+	load_unseen("a:latest");
+	load_unseen("a:latest");
+	send_next(&jobs[0]);
+	tell(NULL, NULL);
+	finish(&jobs[0]);
+	now_us += S;
+	tell(NULL, NULL);
+	send_next(&jobs[1]);
+	finish(&jobs[1]);
+	now_us += S;
+	tell(NULL, NULL);
+	expect_nothing();
+	assert_false(jobs[1].runner->is_resident);
+	add("a");
+	load_unseen("a:latest");
+	send_next(&jobs[2]);
+}
+
+/* One load that others undid does not make it believed, nor does one before it was seen again. */
+static void test_one_that_was_seen_is_loaded_again_when_it_vanished(void **state)
+{
+	tell(NULL, NULL);
+	add("a");
+	load_unseen("a:latest");
+	expect_verdict(SCHEDULER_LOAD, "a:latest");
+	loaded("a", NULL);
+	send_next(&jobs[0]);
+	finish(&jobs[0]);
+	add("a");
+	now_us += S;
+	tell(NULL, NULL);
+	load_unseen("a:latest");
 	expect_verdict(SCHEDULER_LOAD, "a:latest");
 }
 
@@ -352,10 +418,13 @@ int main(void)
 		OLLAMA_TEST(test_options_count_on_the_native_api_only),
 		OLLAMA_TEST(test_what_others_loaded_is_served_at_once),
 		OLLAMA_TEST(test_the_key_that_answers_is_the_one_that_is_loaded),
+		OLLAMA_TEST(test_asking_for_the_default_context_swaps_nothing),
 		OLLAMA_TEST(test_a_list_does_not_end_a_load),
 		OLLAMA_TEST(test_a_list_from_before_a_load_says_nothing_of_it),
 		OLLAMA_TEST(test_a_list_from_before_an_unload_brings_nothing_back),
 		OLLAMA_TEST(test_what_vanished_is_loaded_again),
+		OLLAMA_TEST(test_one_that_is_never_listed_is_believed_after_two_loads),
+		OLLAMA_TEST(test_one_that_was_seen_is_loaded_again_when_it_vanished),
 		OLLAMA_TEST(test_nothing_is_known_while_an_unload_is_under_way),
 		OLLAMA_TEST(test_a_late_list_is_no_verdict_on_what_fits),
 		OLLAMA_TEST(test_a_sibling_waits_until_the_floor),

@@ -1,0 +1,81 @@
+/*
+ * What one level of concurrency tells of a runner: jobs are told as they are sent and end, in order
+ * of sending, and the gauge says how many of them Ollama seems to have served at once and how fast.
+ * Ollama serves first come, first served, in so many places (OLLAMA_NUM_PARALLEL). Used by
+ * core/concurrency only; plain data, O(jobs in flight) a call. Times in microseconds.
+ */
+#ifndef SO_CORE_GAUGE_H
+#define SO_CORE_GAUGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Levels over this are neither measured nor chosen. */
+enum { GAUGE_MOST = 32 };
+
+struct gauge_end {
+	int64_t now_us;
+	bool is_good;	       /* a whole answer of a runner that was loaded when it was sent */
+	int64_t wait_us;       /* time inside Ollama that it was not served; -1: not told */
+	int64_t whole_us;      /* with it: all the time inside Ollama, by the same clock */
+	int64_t first_byte_us; /* of a stream; 0: it came as one piece */
+	double work;	       /* size in whatever unit, 0: unknown */
+};
+
+struct gauge_job {
+	const void *who;
+	int64_t sent_us;
+	int rank;    /* at sending: so many were in flight with it */
+	int shuffle; /* of these before it, sent so shortly before that Ollama may have seen them
+			in another order */
+	bool is_counted;
+	int64_t reached_us[GAUGE_MOST + 1]; /* since when it had at most this rank */
+};
+
+/* Sums over the jobs of a level under the hypothesis that Ollama has so many places. */
+struct gauge_places {
+	double run_us;
+	double log_run;
+	double log; /* of the time for one unit of work */
+	double log_square;
+	int contradictions; /* jobs that were served before they had a place */
+};
+
+struct gauge {
+	struct gauge_job jobs[GAUGE_MOST];
+	size_t count;
+	int level;
+	int ends;	/* good ones of jobs sent at this level */
+	int top_rank;	/* the most that were in flight */
+	int samples;	/* good ends of jobs sent as the last of a full level */
+	bool has_sizes; /* of these */
+	double work;
+	struct gauge_places places[GAUGE_MOST + 1];
+	/* those that told their wait */
+	int told;
+	double wait_us;
+	double whole_us;
+	/* and all of these, full level or not */
+	int all_told;
+	double all_wait_us;
+	double all_whole_us;
+};
+
+/* Counts from nothing at this level, for jobs that are sent from now on. */
+void gauge_begin(struct gauge *gauge, int level);
+void gauge_sent(struct gauge *gauge, const void *who, int64_t now_us);
+/* true: it was a sample. `who` that was never told is nothing. */
+bool gauge_ended(struct gauge *gauge, const void *who, const struct gauge_end *end);
+/* Mean number served at once by what the waits say (Little's law). Needs `told`. */
+double gauge_serving(const struct gauge *gauge);
+/* The numbers of places that fit what was seen, at most the level; false: too little was seen. */
+bool gauge_places(const struct gauge *gauge, int *ret_least, int *ret_most);
+/* Work a second, as if of `places` places (0: of the likeliest); 0: nothing was seen. */
+double gauge_rate(const struct gauge *gauge, int places);
+/* The relative standard error of the rate. Needs samples. */
+double gauge_error(const struct gauge *gauge);
+/* It is known to about one per cent. */
+bool gauge_is_sharp(const struct gauge *gauge);
+
+#endif
