@@ -17,7 +17,7 @@ struct banner {
 	struct pool *pool;
 	struct probe *probe;
 	struct residency *residency;
-	const struct settings *settings;
+	struct settings *settings;
 	char *listening;
 	bool is_tls;
 	struct exchange *question; /* "are you the simulated one?" */
@@ -122,14 +122,14 @@ static const struct exchange_events events = {
 };
 
 struct banner *banner_create(struct pool *pool, struct probe *probe, struct residency *residency,
-	const struct settings *settings, const char *listening, bool is_tls)
+	struct settings *settings, const char *listening, bool is_tls)
 {
 	struct banner *banner = mem_zalloc(sizeof(*banner));
 
 	banner->pool = pool;
 	banner->probe = probe;
 	banner->residency = residency;
-	banner->settings = settings;
+	banner->settings = settings_take(settings);
 	banner->listening = mem_strdup(listening);
 	banner->is_tls = is_tls;
 	return banner;
@@ -142,6 +142,7 @@ void banner_destroy(struct banner *banner)
 	if (banner->question)
 		exchange_cancel(banner->question);
 	free(banner->listening);
+	settings_return(banner->settings);
 	free(banner);
 }
 

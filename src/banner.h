@@ -17,7 +17,7 @@ struct settings;
 /* Asks the upstream whether it is the simulated one. `listening` is where clients reach us,
  * "127.0.0.1:8000" or "unix:PATH". */
 struct banner *banner_create(struct pool *pool, struct probe *probe, struct residency *residency,
-	const struct settings *settings, const char *listening, bool is_tls);
+	struct settings *settings, const char *listening, bool is_tls);
 /* NULL is fine. */
 void banner_destroy(struct banner *banner);
 void banner_probe_changed(struct banner *banner);

@@ -29,6 +29,8 @@ struct conductor {
 	const struct runner *unloading;
 	const struct runner *loading;
 	struct pause pause;
+	enum scheduler_company company;
+	uint64_t others; /* slots that the other process holds */
 };
 
 static void mark_changed(struct conductor *conductor)
@@ -126,6 +128,13 @@ static void on_load_failed(void *arg, const struct loader_failure *failure)
 	mark_changed(conductor);
 }
 
+static void prepare(struct conductor *conductor, const struct settings *settings)
+{
+	if (settings->scheduler != SCHEDULER_TURNS && (*settings->preload || *settings->keep_alive))
+		LOG(WARN, "preload and keep_alive do nothing without scheduler = turns");
+	scheduler_prepare(conductor->parts.scheduler, settings);
+}
+
 struct conductor *conductor_create(const struct conductor_parts *parts, struct settings *settings)
 {
 	struct conductor *conductor = mem_zalloc(sizeof(*conductor));
@@ -140,9 +149,7 @@ struct conductor *conductor_create(const struct conductor_parts *parts, struct s
 	};
 
 	conductor->parts = *parts;
-	if (settings->scheduler != SCHEDULER_TURNS && (*settings->preload || *settings->keep_alive))
-		LOG(WARN, "preload and keep_alive do nothing without scheduler = turns");
-	scheduler_prepare(parts->scheduler, settings);
+	prepare(conductor, settings);
 	conductor->settings = settings_take(settings);
 	conductor->wake = evtimer_new(parts->base, on_wake, conductor);
 	if (!conductor->wake)
@@ -161,6 +168,16 @@ void conductor_destroy(struct conductor *conductor)
 	pause_finish(&conductor->pause);
 	settings_return(conductor->settings);
 	free(conductor);
+}
+
+void conductor_set_settings(struct conductor *conductor, struct settings *settings)
+{
+	prepare(conductor, settings);
+	loader_set_settings(conductor->loader, settings);
+	settings_take(settings);
+	settings_return(conductor->settings);
+	conductor->settings = settings;
+	mark_changed(conductor);
 }
 
 void conductor_probe_changed(struct conductor *conductor)
@@ -191,16 +208,36 @@ bool conductor_is_unloading(const struct conductor *conductor)
 	return pause_is_unloading(&conductor->pause);
 }
 
+void conductor_set_company(
+	struct conductor *conductor, enum scheduler_company company, uint64_t others)
+{
+	conductor->company = company;
+	conductor->others = others;
+	mark_changed(conductor);
+}
+
+bool conductor_has_company(const struct conductor *conductor)
+{
+	return conductor->company != COMPANY_NONE;
+}
+
+bool conductor_is_moving(const struct conductor *conductor)
+{
+	return conductor->unloading || conductor->loading;
+}
+
 struct scheduler_view conductor_view(const struct conductor *conductor)
 {
 	return (struct scheduler_view){
 		.now_us = ticker_now_us(),
 		.upstream_usable = probe_is_usable(conductor->parts.probe),
-		.paused = pause_holds(&conductor->pause),
+		.paused = pause_holds(&conductor->pause) || conductor->company == COMPANY_BEFORE,
 		.residency = conductor->parts.residency,
 		.ring = conductor->parts.ring,
 		.settings = conductor->settings,
-		.in_progress = conductor->parts.tally->in_progress,
+		.in_progress = conductor->parts.tally->in_progress + conductor->others,
+		.company = conductor->company,
+		.others = conductor->others,
 		.living = relay_jobs(conductor->parts.relay),
 		.places = relay_places(conductor->parts.relay),
 	};
@@ -297,8 +334,11 @@ void conductor_run(struct conductor *conductor)
 			look_again(conductor, answer.look_again_us - view.now_us);
 	} while (carry_out(conductor, &answer));
 	relay_test_patience(conductor->parts.relay);
-	unload_next(conductor);
-	touch(conductor);
+	/* The other process may be using what is idle here. */
+	if (conductor->company == COMPANY_NONE) {
+		unload_next(conductor);
+		touch(conductor);
+	}
 	passes_look_again(conductor->parts.passes);
 	probe_set_busy(conductor->parts.probe,
 		conductor->parts.tally->in_progress + conductor->parts.tally->queued > 0);

@@ -41,6 +41,8 @@ struct conductor_parts {
 struct conductor *conductor_create(const struct conductor_parts *parts, struct settings *settings);
 /* What it asked of Ollama is cut. NULL is fine. */
 void conductor_destroy(struct conductor *conductor);
+/* From now on; models that are new in `preload` are loaded. */
+void conductor_set_settings(struct conductor *conductor, struct settings *settings);
 /* The turn's tail: only when something changed. */
 void conductor_run(struct conductor *conductor);
 /* The probe's state or what is loaded changed. */
@@ -54,6 +56,12 @@ void conductor_resume(struct conductor *conductor);
 bool conductor_is_paused(const struct conductor *conductor);
 /* Models are still to be unloaded. */
 bool conductor_is_unloading(const struct conductor *conductor);
+/* An upgrade: another process shares Ollama and holds so many slots of the same max_concurrent. */
+void conductor_set_company(
+	struct conductor *conductor, enum scheduler_company company, uint64_t others);
+bool conductor_has_company(const struct conductor *conductor);
+/* A model is being unloaded or loaded. */
+bool conductor_is_moving(const struct conductor *conductor);
 /* What the scheduler sees now. */
 struct scheduler_view conductor_view(const struct conductor *conductor);
 

@@ -1,12 +1,10 @@
 #include "proxy.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -17,7 +15,6 @@
 #include "back/pool.h"
 #include "back/probe.h"
 #include "banner.h"
-#include "base/delay.h"
 #include "base/graveyard.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -27,41 +24,33 @@
 #include "core/residency.h"
 #include "core/ring.h"
 #include "core/scheduler.h"
+#include "descriptors.h"
 #include "front/access.h"
 #include "front/client.h"
 #include "front/clients.h"
 #include "front/reply.h"
+#include "io/handover.h"
 #include "io/systemd.h"
 #include "io/tls.h"
+#include "lifecycle.h"
 #include "listeners.h"
 #include "observe/request_log.h"
 #include "observe/stats.h"
 #include "relay/pass.h"
 #include "relay/relay.h"
+#include "reload.h"
+#include "takeover.h"
+#include "upgrade.h"
 #include "watch.h"
-
-enum {
-	US_PER_MS = 1000,
-	/* Descriptors that are not clients: listeners, log, epoll, signals, libraries; and each
-	   client's connection to Ollama comes on top. */
-	DESCRIPTORS_SPARE = 64,
-	/* After a forced stop: what was said last to clients gets this long to be taken. */
-	LAST_WORDS_US = 500 * 1000,
-};
-
-/* SIGTERM, SIGINT: drain, then stop; SIGUSR1: reopen the log; SIGHUP: read the certificate again.
- */
-static const int handled_signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
-
-/* How far the end is. */
-enum proxy_life { PROXY_SERVING, PROXY_DRAINING, PROXY_STOPPING };
 
 struct proxy {
 	struct settings *settings;
 	struct event_base *base;
 	struct graveyard *graveyard;
-	struct event *signals[ARRAY_LENGTH(handled_signals)];
-	struct event *end; /* the drain's end, then that of the last words */
+	struct lifecycle *lifecycle;
+	struct reload_source source;
+	struct upgrade *upgrade;
+	struct takeover *takeover; /* NULL: no process was here before */
 
 	struct tally tally;
 	struct pass_tally pass_tally;
@@ -85,8 +74,6 @@ struct proxy {
 
 	int64_t started_us;
 	int64_t started_wall_us;
-	bool is_over; /* the time for the last words is */
-	enum proxy_life life;
 	bool changed; /* the scheduler should look */
 };
 
@@ -185,7 +172,7 @@ static struct admin_view view_of(struct proxy *proxy)
 		.log = request_log_report(proxy->log),
 		.bodies_bytes = relay_bodies_bytes(proxy->relay),
 		.connections = clients_count(proxy->clients),
-		.draining = proxy->life != PROXY_SERVING,
+		.draining = lifecycle_is_draining(proxy->lifecycle),
 		.paused = conductor_is_paused(proxy->conductor),
 		.started_us = proxy->started_us,
 		.started_wall_us = proxy->started_wall_us,
@@ -349,88 +336,50 @@ static void on_client_closed(void *arg)
 		listeners_resume(proxy->listeners);
 }
 
-/* Drain and end. */
+/* What signals ask for. */
 
-static void begin_drain(struct proxy *proxy)
+static void on_reload(void *arg)
 {
-	int64_t limit_ms = proxy->settings->drain_timeout_ms;
+	struct proxy *proxy = arg;
+	const struct reload_parts parts = {
+		.access = proxy->access,
+		.clients = proxy->clients,
+		.conductor = proxy->conductor,
+		.listeners = proxy->listeners,
+		.passes = proxy->passes,
+		.relay = proxy->relay,
+		.log = proxy->log,
+		.ring = proxy->ring,
+		.watch = proxy->watch,
+	};
+	struct settings *fresh = reload_run(&parts, &proxy->source, proxy->settings);
 
-	proxy->life = PROXY_DRAINING;
-	systemd_notify(SYSTEMD_STOPPING);
-	LOG(INFO, "draining: running and waiting jobs are served, new ones refused",
-		LOG_NUMBER("queued", proxy->tally.queued),
-		LOG_NUMBER("in_progress", proxy->tally.in_progress));
-	relay_drain(proxy->relay);
-	passes_drain(proxy->passes);
-	events_drain(proxy->calls.events);
-	clients_close_idle(proxy->clients);
-	if (limit_ms > 0)
-		delay_start(proxy->end, limit_ms * US_PER_MS);
+	if (!fresh)
+		return;
+	settings_return(proxy->settings);
+	proxy->settings = fresh;
 }
 
-static void stop_now(struct proxy *proxy)
-{
-	proxy->life = PROXY_STOPPING;
-	relay_drain(proxy->relay);
-	relay_stop(proxy->relay);
-	passes_stop(proxy->passes);
-	events_drain(proxy->calls.events);
-	clients_close_idle(proxy->clients);
-	delay_start(proxy->end, LAST_WORDS_US);
-}
-
-static bool is_idle(const struct proxy *proxy)
-{
-	const struct tally *tally = &proxy->tally;
-
-	return tally->reading + tally->queued + tally->in_progress + tally->flushing == 0 &&
-	       proxy->pass_tally.in_progress == 0 && clients_busy(proxy->clients) == 0;
-}
-
-/* true: nothing holds the process any longer. */
-static bool has_ended(const struct proxy *proxy)
-{
-	switch (proxy->life) {
-	case PROXY_SERVING:
-		return false;
-	case PROXY_DRAINING:
-		return is_idle(proxy);
-	case PROXY_STOPPING:
-		return proxy->is_over || is_idle(proxy);
-	}
-	return true;
-}
-
-static void reload(struct proxy *proxy)
-{
-	systemd_notify(SYSTEMD_RELOADING);
-	listeners_reload(proxy->listeners);
-	systemd_notify(SYSTEMD_READY);
-}
-
-/* drain_timeout is over, or the time for the last words. */
-static void on_end(evutil_socket_t fd, short what, void *arg)
+static void on_reopen(void *arg)
 {
 	struct proxy *proxy = arg;
 
-	if (proxy->life == PROXY_DRAINING)
-		stop_now(proxy);
-	else
-		proxy->is_over = true;
+	request_log_reopen(proxy->log);
 }
 
-static void on_signal(evutil_socket_t signal_number, short what, void *arg)
+static void on_upgrade(void *arg)
 {
 	struct proxy *proxy = arg;
 
-	if (signal_number == SIGUSR1)
-		request_log_reopen(proxy->log);
-	else if (signal_number == SIGHUP)
-		reload(proxy);
-	else if (proxy->life == PROXY_SERVING)
-		begin_drain(proxy);
-	else
-		stop_now(proxy);
+	upgrade_begin(proxy->upgrade);
+}
+
+static void set_rotation(void *arg)
+{
+	struct proxy *proxy = arg;
+
+	request_log_set_rotation(proxy->log, proxy->settings->request_log_max,
+		(int)proxy->settings->request_log_keep);
 }
 
 /* The turn's tail. */
@@ -446,6 +395,8 @@ static bool finish_turn(struct proxy *proxy)
 		watch_look(proxy->watch, conductor_is_paused(proxy->conductor));
 		events_changed(proxy->calls.events);
 	}
+	upgrade_turn(proxy->upgrade);
+	lifecycle_turn(proxy->lifecycle, proxy->settings->drain_timeout_ms);
 	again = clients_flush(proxy->clients);
 	graveyard_run(proxy->graveyard);
 	request_log_flush(proxy->log);
@@ -456,7 +407,7 @@ void proxy_run(struct proxy *proxy)
 {
 	bool again = false;
 
-	while (!has_ended(proxy)) {
+	while (!lifecycle_has_ended(proxy->lifecycle)) {
 		ticker_new_turn();
 		event_base_loop(proxy->base, EVLOOP_ONCE | (again ? EVLOOP_NONBLOCK : 0));
 		again = finish_turn(proxy);
@@ -465,35 +416,6 @@ void proxy_run(struct proxy *proxy)
 }
 
 /* Building and tearing down. */
-
-/* Each client may need a second descriptor, its request's connection to Ollama; a kept body may be
- * in a file. */
-static void fit_connections(struct settings *settings)
-{
-	struct rlimit limit;
-	int64_t room;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	if (limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-			LOG(WARN, "cannot raise the limit of descriptors",
-				LOG_TEXT("error", strerror(errno)));
-		if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-			return;
-	}
-	room = (int64_t)limit.rlim_cur - DESCRIPTORS_SPARE -
-	       2 * (settings->max_concurrent_limit + settings->max_queue_size);
-	if (room < 1)
-		room = 1;
-	if (settings->max_connections > 0 && settings->max_connections <= room)
-		return;
-	LOG(WARN, "max_connections is lowered to what the limit of descriptors allows",
-		LOG_NUMBER("max_connections", settings->max_connections), LOG_NUMBER("now", room),
-		LOG_NUMBER("descriptors", limit.rlim_cur));
-	settings->max_connections = room;
-}
 
 static struct event_base *create_base(void)
 {
@@ -523,11 +445,8 @@ static void warn_if_open(const struct proxy *proxy)
 static void create_core(struct proxy *proxy)
 {
 	const struct settings *settings = proxy->settings;
-	int64_t running = settings->max_concurrent_limit > settings->max_concurrent
-				  ? settings->max_concurrent_limit
-				  : settings->max_concurrent;
 
-	proxy->ring = ring_create((size_t)(settings->max_queue_size + running));
+	proxy->ring = ring_create(reload_places(settings));
 	proxy->scheduler = scheduler_create();
 	proxy->residency = residency_create();
 }
@@ -634,23 +553,55 @@ static void create_front(struct proxy *proxy)
 	proxy->clients = clients_create(proxy->base, proxy->graveyard, proxy->settings, &events);
 }
 
-static void watch_signals(struct proxy *proxy)
+static void create_lifecycle(struct proxy *proxy)
 {
-	signal(SIGPIPE, SIG_IGN);
-	/* A file that may not grow is a full disk: write() tells. */
-	signal(SIGXFSZ, SIG_IGN);
-	for (size_t i = 0; i < ARRAY_LENGTH(handled_signals); i++) {
-		proxy->signals[i] = evsignal_new(proxy->base, handled_signals[i], on_signal, proxy);
-		evsignal_add(proxy->signals[i], NULL);
-	}
-	proxy->end = evtimer_new(proxy->base, on_end, proxy);
+	const struct lifecycle_parts parts = {
+		.base = proxy->base,
+		.clients = proxy->clients,
+		.passes = proxy->passes,
+		.relay = proxy->relay,
+		.events = proxy->calls.events,
+		.tally = &proxy->tally,
+		.pass_tally = &proxy->pass_tally,
+		.on_reload = on_reload,
+		.on_reopen = on_reopen,
+		.on_upgrade = on_upgrade,
+		.arg = proxy,
+	};
+
+	proxy->lifecycle = lifecycle_create(&parts);
 }
 
-struct proxy *proxy_create(struct settings *settings, char **ret_error)
+/* To whom this process hands over one day, and from whom it takes over now. */
+static void create_upgrade(struct proxy *proxy, struct handover *handover)
+{
+	const struct upgrade_parts parts = {
+		.base = proxy->base,
+		.conductor = proxy->conductor,
+		.lifecycle = proxy->lifecycle,
+		.listeners = proxy->listeners,
+		.log = proxy->log,
+		.tally = &proxy->tally,
+		.program = proxy->source.program,
+		.argv = proxy->source.argv,
+	};
+	const struct takeover_events events = {.on_took = set_rotation, .arg = proxy};
+
+	proxy->upgrade = upgrade_create(&parts);
+	if (handover)
+		proxy->takeover = takeover_create(proxy->base, handover, proxy->conductor, &events);
+	else
+		set_rotation(proxy);
+}
+
+struct proxy *proxy_create(struct settings *settings, const struct reload_source *source,
+	struct handover *handover, char **ret_error)
 {
 	struct proxy *proxy = mem_zalloc(sizeof(*proxy));
 
-	fit_connections(settings);
+	proxy->source = *source;
+	proxy->source.max_connections = settings->max_connections;
+	descriptors_fit(settings);
 	proxy->settings = settings_take(settings);
 	proxy->started_us = ticker_now_us();
 	proxy->started_wall_us = ticker_wall_us();
@@ -663,9 +614,6 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 			settings->request_log, strerror(errno));
 		goto fail;
 	}
-	request_log_set_rotation(
-		proxy->log, settings->request_log_max, (int)settings->request_log_keep);
-	watch_signals(proxy);
 	create_core(proxy);
 	if (!create_back(proxy, ret_error))
 		goto fail;
@@ -674,7 +622,9 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 	proxy->watch = watch_create(proxy->base, proxy->probe, &proxy->tally, settings);
 	create_conductor(proxy);
 	create_admin(proxy);
-	proxy->listeners = listeners_create(proxy->base, proxy->clients, settings, ret_error);
+	create_lifecycle(proxy);
+	proxy->listeners =
+		listeners_create(proxy->base, proxy->clients, settings, handover, ret_error);
 	if (!proxy->listeners)
 		goto fail;
 	/* Before the lines that say that it is ready. */
@@ -682,11 +632,13 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 	for (size_t i = 0; i < listeners_count(proxy->listeners); i++)
 		fprintf(stderr, "listening on %s\n", listeners_name(proxy->listeners, i));
 	systemd_notify(SYSTEMD_READY);
+	create_upgrade(proxy, handover);
 	if (isatty(STDERR_FILENO))
 		proxy->banner = banner_create(proxy->pool, proxy->probe, proxy->residency, settings,
 			listeners_name(proxy->listeners, 0), listeners_is_tls(proxy->listeners, 0));
 	return proxy;
 fail:
+	handover_destroy(handover);
 	proxy_destroy(proxy);
 	return NULL;
 }
@@ -696,8 +648,11 @@ void proxy_destroy(struct proxy *proxy)
 	if (!proxy)
 		return;
 	banner_destroy(proxy->banner);
+	upgrade_destroy(proxy->upgrade);
+	takeover_destroy(proxy->takeover);
 	listeners_destroy(proxy->listeners);
 	proxy->listeners = NULL;
+	lifecycle_destroy(proxy->lifecycle);
 	events_destroy(proxy->calls.events);
 	conductor_destroy(proxy->conductor);
 	relay_destroy(proxy->relay);
@@ -712,12 +667,6 @@ void proxy_destroy(struct proxy *proxy)
 	scheduler_destroy(proxy->scheduler);
 	ring_destroy(proxy->ring);
 	request_log_destroy(proxy->log);
-	for (size_t i = 0; i < ARRAY_LENGTH(handled_signals); i++) {
-		if (proxy->signals[i])
-			event_free(proxy->signals[i]);
-	}
-	if (proxy->end)
-		event_free(proxy->end);
 	graveyard_destroy(proxy->graveyard);
 	event_base_free(proxy->base);
 	settings_return(proxy->settings);

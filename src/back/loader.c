@@ -342,6 +342,16 @@ struct loader *loader_create(struct event_base *base, struct pool *pool, struct 
 	return loader;
 }
 
+void loader_set_settings(struct loader *loader, struct settings *settings)
+{
+	settings_take(settings);
+	settings_return(loader->settings);
+	loader->settings = settings;
+	loader->turn.errand.settings = settings;
+	loader->side.settings = settings;
+	look_set_settings(&loader->look, settings);
+}
+
 void loader_destroy(struct loader *loader)
 {
 	if (!loader)

@@ -69,6 +69,8 @@ struct loader_events {
 struct loader *loader_create(struct event_base *base, struct pool *pool, struct probe *probe,
 	const struct residency *residency, struct settings *settings,
 	const struct loader_events *events);
+/* Also for what is under way. */
+void loader_set_settings(struct loader *loader, struct settings *settings);
 /* What is under way is cut. NULL is fine. */
 void loader_destroy(struct loader *loader);
 /* `runner` is read during the call only, here and below. */

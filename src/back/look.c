@@ -139,6 +139,11 @@ void look_init(struct look *look, struct event_base *base, struct pool *pool, st
 	errand_init(&look->errand, base, pool, probe, settings, &events, look);
 }
 
+void look_set_settings(struct look *look, const struct settings *settings)
+{
+	look->errand.settings = settings;
+}
+
 void look_finish(struct look *look)
 {
 	errand_finish(&look->errand);

@@ -36,6 +36,8 @@ struct look {
 void look_init(struct look *look, struct event_base *base, struct pool *pool, struct probe *probe,
 	const struct settings *settings,
 	void (*on_looked)(void *arg, enum runner_kind kind, const char *same), void *arg);
+/* They replace those of look_init(). */
+void look_set_settings(struct look *look, const struct settings *settings);
 void look_finish(struct look *look);
 /* `runner` is read during the call only. */
 void look_begin(struct look *look, const struct runner *runner);

@@ -84,7 +84,8 @@ static char *check(void *row, const void *others, size_t count)
 
 static const struct member members[] = {
 	{FIELD(name), .type = MEMBER_TEXT, .is_needed = true},
-	{FIELD(hash), .type = MEMBER_OWN, .is_needed = true, .read = read_hash_member},
+	{FIELD(hash), .type = MEMBER_OWN, .is_needed = true, .read = read_hash_member,
+		.own_bytes = API_KEY_HASH_BYTES},
 	{FIELD(project), .type = MEMBER_TEXT},
 	{FIELD(rate), .type = MEMBER_COUNT, .maximum = RATE_MAX, .unit = "requests a minute"},
 	{.name = "class",

@@ -44,6 +44,7 @@ struct member {
 	bool is_needed;
 	/* OWN: NULL or a new text that says what is wrong. */
 	char *(*read)(const struct config_setting_t *setting, void *row);
+	size_t own_bytes; /* OWN: of the field */
 };
 
 struct group_list {

@@ -142,6 +142,10 @@ static char *read_arguments(struct arguments *arguments)
 			arguments->action = LOAD_HELP;
 		else if (strcmp(word, "--version") == 0)
 			arguments->action = LOAD_VERSION;
+		else if (strcmp(word, "--check-config") == 0)
+			arguments->action = LOAD_CHECK;
+		else if (strcmp(word, "--print-config") == 0)
+			arguments->action = LOAD_PRINT;
 		else
 			error = read_flag(arguments, word);
 		if (arguments->action == LOAD_HELP || arguments->action == LOAD_VERSION)

@@ -15,6 +15,8 @@ struct settings;
 	X(HEALTH) /* `shared-ollama health [URL]` */           \
 	X(TOP)	  /* `shared-ollama top [URL]` */              \
 	X(DOCTOR) /* `shared-ollama doctor [URL]` */           \
+	X(CHECK)  /* --check-config */                         \
+	X(PRINT)  /* --print-config */                         \
 	X(HELP)                                                \
 	X(VERSION)                                             \
 	X(USAGE)   /* wrong arguments: message made, exit 2 */ \
@@ -28,7 +30,7 @@ enum load_action {
 
 struct load_result {
 	enum load_action action;
-	struct settings *settings; /* SERVE and the tools; the caller's reference */
+	struct settings *settings; /* SERVE, CHECK, PRINT and the tools; the caller's reference */
 	char *message;	 /* USAGE and FAILURE: what to print on stderr, without newline; HELP: the
 			    text. The caller frees. */
 	const char *url; /* of a tool: argument or NULL; points into argv */

@@ -23,6 +23,8 @@ static const char head[] =
 	"  -c, --config FILE           configuration file: the flags below without --,\n"
 	"                              with _ for -, as key = value; and the lists keys,\n"
 	"                              projects, models, agents and listeners\n"
+	"  --check-config              says whether file, environment and flags are fine\n"
+	"  --print-config              every key with unit, default and value, as a file\n"
 	"  --help                      this text\n"
 	"  --version                   the version\n";
 

@@ -9,6 +9,7 @@
 struct ring {
 	struct job **jobs;
 	size_t places;
+	size_t most; /* that may be inside; below `places` until a smaller ring fits */
 	size_t head; /* index of the oldest */
 	size_t count;
 };
@@ -20,7 +21,7 @@ struct ring *ring_create(size_t places)
 	assert(places > 0);
 	ring = mem_zalloc(sizeof(*ring));
 	ring->jobs = mem_zalloc_array(places, sizeof(struct job *));
-	ring->places = places;
+	ring->places = ring->most = places;
 	return ring;
 }
 
@@ -41,7 +42,7 @@ static struct job **slot(const struct ring *ring, size_t index)
 bool ring_put(struct ring *ring, struct job *job)
 {
 	assert(!job->in_ring);
-	if (ring->count == ring->places)
+	if (ring->count >= ring->most)
 		return false;
 	*slot(ring, ring->count++) = job;
 	job->in_ring = true;
@@ -85,7 +86,25 @@ size_t ring_count(const struct ring *ring)
 
 size_t ring_places(const struct ring *ring)
 {
-	return ring->places;
+	return ring->most;
+}
+
+void ring_resize(struct ring *ring, size_t places)
+{
+	size_t room = places > ring->count ? places : ring->count;
+	struct job **jobs;
+
+	assert(places > 0);
+	ring->most = places;
+	if (room == ring->places)
+		return;
+	jobs = mem_zalloc_array(room, sizeof(struct job *));
+	for (size_t i = 0; i < ring->count; i++)
+		jobs[i] = *slot(ring, i);
+	free(ring->jobs);
+	ring->jobs = jobs;
+	ring->places = room;
+	ring->head = 0;
 }
 
 struct job *ring_at(const struct ring *ring, size_t index)

@@ -1,7 +1,8 @@
 /*
- * The fixed ring buffer (PRODUCT 3.1): one array, allocated once, of the jobs in order of arrival.
- * A job that leaves from the middle closes the gap, so the order is always that of arrival and the
- * ring is full only when all places are taken. relay puts and removes, the scheduler reads.
+ * The fixed ring buffer (PRODUCT 3.1): one array of the jobs in order of arrival, allocated once
+ * and anew only when a reload changes its size. A job that leaves from the middle closes the gap,
+ * so the order is always that of arrival and the ring is full only when all places are taken. relay
+ * puts and removes, the scheduler reads.
  */
 #ifndef SO_CORE_RING_H
 #define SO_CORE_RING_H
@@ -23,6 +24,9 @@ MUST_CHECK bool ring_put(struct ring *ring, struct job *job);
 void ring_remove(struct ring *ring, struct job *job);
 size_t ring_count(const struct ring *ring);
 size_t ring_places(const struct ring *ring);
+/* A new array for so many. Those inside stay, in their order; where more are inside than fit, none
+ * is put until enough have left. */
+void ring_resize(struct ring *ring, size_t places);
 /* 0 is the oldest; index < ring_count(). */
 struct job *ring_at(const struct ring *ring, size_t index);
 /* For a walk through all: the jobs from `index` on that lie side by side, at least one. */

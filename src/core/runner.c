@@ -273,7 +273,7 @@ void runners_pin(struct runners *runners, char *const *models)
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
 		runner->keep_alive.is_pinned = runners_are_pinned(runners, runner->model);
-		runner->owes_preload = false;
+		runner->owes_preload = runner->owes_preload && runner->keep_alive.is_pinned;
 	}
 }
 

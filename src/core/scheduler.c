@@ -354,6 +354,8 @@ void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *
 /* What holds everybody; NULL: nothing does. */
 static const char *gate(const struct scheduler_view *view)
 {
+	if (view->company == COMPANY_BEFORE)
+		return "an upgrade: what came before it is served first";
 	if (view->paused)
 		return "paused by an operator";
 	return view->upstream_usable ? NULL : "Ollama does not answer";

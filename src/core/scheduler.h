@@ -23,6 +23,14 @@ struct scheduler;
 struct settings;
 struct shares;
 
+/* Another process of ours at the same Ollama, during an upgrade (docs/decisions/0003). */
+enum scheduler_company {
+	COMPANY_NONE,
+	COMPANY_BEFORE, /* it has jobs that came first: with `paused`, nothing is sent */
+	COMPANY_BESIDE, /* both send, to what is loaded only; nothing is loaded or unloaded */
+	COMPANY_AFTER,	/* it waits: we finish, without preloads and keep_alive */
+};
+
 struct scheduler_view {
 	int64_t now_us;
 	bool upstream_usable; /* it answers, and no probe is owed (PRODUCT 3.10) */
@@ -30,7 +38,9 @@ struct scheduler_view {
 	const struct residency *residency;
 	const struct ring *ring;
 	const struct settings *settings;
-	uint64_t in_progress; /* slots held */
+	uint64_t in_progress; /* slots held, by the other process too */
+	enum scheduler_company company;
+	uint64_t others; /* of these, by the other process: each may be on any runner */
 	/* For forecasts; NULL: not known. */
 	const struct list *living; /* struct job.link: those that run are among them */
 	const struct places *places;

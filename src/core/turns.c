@@ -519,7 +519,7 @@ static bool is_served(const struct turns *turns, const struct runner *runner)
 static bool is_full(
 	const struct runner *runner, const struct scheduler_view *view, int64_t *look_again_us)
 {
-	uint64_t busy = lane_busy(runner->lane, runner->jobs.running, view->now_us);
+	uint64_t busy = lane_busy(runner->lane, runner->jobs.running, view->now_us) + view->others;
 
 	if (busy < (uint64_t)lane_limit(runner->lane, view->settings))
 		return false;
@@ -573,6 +573,7 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 	struct scheduler_answer answer = {.verdict = SCHEDULER_NOTHING};
 	struct turns_plan plan;
 	struct runner *target = NULL;
+	bool is_alone = view->company == COMPANY_NONE;
 	bool is_ready;
 
 	sync_residency(turns, view);
@@ -588,13 +589,16 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 		return (struct scheduler_answer){
 			.verdict = SCHEDULER_LOOK, .runner = turns->looking};
 	}
-	if (turns_look_for_preload(turns, &answer) || turns_free_load(turns, view, &answer))
+	if ((is_alone && turns_look_for_preload(turns, &answer)) ||
+		turns_free_load(turns, view, &answer))
 		return answer;
-	is_ready = decide(turns, view, &plan, &target, &answer.look_again_us);
+	is_ready = view->company != COMPANY_BESIDE &&
+		   decide(turns, view, &plan, &target, &answer.look_again_us);
 	answer.job = choose_job(turns, view, &answer.look_again_us);
 	if (answer.job)
 		answer.verdict = SCHEDULER_DISPATCH;
-	else if (is_ready || (!target && turns_plan_preload(turns, view, &plan, &target)))
+	else if (is_ready ||
+		 (is_alone && !target && turns_plan_preload(turns, view, &plan, &target)))
 		return carry_out(turns, &plan, target, view->now_us);
 	return answer;
 }

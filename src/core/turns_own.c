@@ -3,6 +3,7 @@
  * the freeing of a load that is stuck (PRODUCT 5; Ollama's issue 17408).
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -29,12 +30,37 @@ void turns_owe_preloads(struct turns *turns)
 		runners_get(&turns->runners, turns->runners.pinned[i], NULL)->owes_preload = true;
 }
 
+static bool is_among(char *const *models, size_t count, const char *model)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(models[i], model) == 0)
+			return true;
+	}
+	return false;
+}
+
 void turns_prepare(struct turns *turns, const struct settings *settings)
 {
+	char **had;
+	size_t had_count;
+
 	free(turns->everybodys_keep_alive);
 	turns->everybodys_keep_alive = mem_strdup(settings->keep_alive);
+	/* One that was preloaded before and that a client has unloaded since stays so. */
+	had = turns->runners.pinned;
+	had_count = turns->runners.pinned_count;
+	turns->runners.pinned = NULL;
+	turns->runners.pinned_count = 0;
 	runners_pin(&turns->runners, settings->preload);
-	turns_owe_preloads(turns);
+	for (size_t i = 0; i < turns->runners.pinned_count; i++) {
+		const char *model = turns->runners.pinned[i];
+
+		if (!is_among(had, had_count, model))
+			runners_get(&turns->runners, model, NULL)->owes_preload = true;
+	}
+	for (size_t i = 0; i < had_count; i++)
+		free(had[i]);
+	free(had);
 }
 
 bool turns_look_for_preload(struct turns *turns, struct scheduler_answer *ret_answer)

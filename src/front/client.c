@@ -79,6 +79,7 @@ static void destroy_client(void *object)
 	if (client->timer)
 		event_free(client->timer);
 	bufferevent_free(client->connection);
+	settings_return(client->key_settings);
 	free(client->ip);
 	free(client->listen);
 	free(client);
@@ -448,6 +449,8 @@ struct request_head *client_head_to_check(struct client *client)
 
 void client_set_key(struct client *client, const struct api_key *key)
 {
+	settings_return(client->key_settings);
+	client->key_settings = key ? settings_take(client->clients->settings) : NULL;
 	client->key = key;
 }
 

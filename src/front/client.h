@@ -47,8 +47,8 @@ const struct request_head *client_head(const struct client *client);
 /* For access_check(), before the request has a user. */
 struct request_head *client_head_to_check(struct client *client);
 /*
- * The API key of the request in hand; NULL: none. Belongs to the settings in force at on_request:
- * whoever keeps it takes those.
+ * The API key of the request in hand; NULL: none. Belongs to the settings in force at on_request,
+ * which the client keeps until the next one: whoever keeps it longer takes those.
  */
 void client_set_key(struct client *client, const struct api_key *key);
 const struct api_key *client_key(const struct client *client);

@@ -67,7 +67,8 @@ struct client {
 	const struct client_user *user; /* NULL: nobody, or the answer delivers itself */
 	void *user_arg;
 	const struct api_key *key;
-	bool has_head;	 /* head stands */
+	struct settings *key_settings; /* where it stands; counted */
+	bool has_head;		       /* head stands */
 	bool has_served; /* a request was answered: an idle connection may be closed without a word
 			  */
 	bool in_handler; /* on_request or another event of ours is on the stack */

@@ -119,6 +119,40 @@ bool clients_flush(struct clients *clients)
 	return !list_is_empty(&clients->dirty);
 }
 
+size_t clients_fresh(const struct clients *clients)
+{
+	struct list *node;
+	size_t fresh = 0;
+
+	LIST_EACH(&clients->all, node)
+	{
+		const struct client *client = CONTAINER_OF(node, struct client, link);
+
+		fresh += !client_is_busy(client) &&
+			 (!client->has_served || client->head_started_us != 0);
+	}
+	return fresh;
+}
+
+void clients_leave(struct clients *clients)
+{
+	clients->draining = true;
+}
+
+void clients_close_waiting(struct clients *clients)
+{
+	struct list *node;
+	struct list *following;
+
+	LIST_EACH_SAFE(&clients->all, node, following)
+	{
+		struct client *client = CONTAINER_OF(node, struct client, link);
+
+		if (!client_is_busy(client))
+			client_close(client, OUTCOME_NONE);
+	}
+}
+
 void clients_close_idle(struct clients *clients)
 {
 	struct list *node;

@@ -61,6 +61,12 @@ void clients_add(struct clients *clients, struct bufferevent *connection,
 	const struct sockaddr *address, const struct clients_way *way);
 /* Writes what was added in this turn. true: something is left that needs another turn at once. */
 bool clients_flush(struct clients *clients);
+/* Those whose first request has not come, or not whole: they must not be closed without a word. */
+size_t clients_fresh(const struct clients *clients);
+/* Every connection is closed after its next answer. */
+void clients_leave(struct clients *clients);
+/* All those that are in no request. */
+void clients_close_waiting(struct clients *clients);
 /* Drain: connections that are idle between two requests are closed, the others after their next
  * answer. */
 void clients_close_idle(struct clients *clients);

@@ -40,6 +40,7 @@ struct listener {
 	struct event *retry;
 	bool is_admin;
 	bool is_stopped;
+	bool is_left; /* for good: another process accepts */
 
 	char *path; /* of a local socket that is ours to remove; NULL: none */
 	dev_t device;
@@ -57,7 +58,7 @@ static void stop(struct listener *listener)
 
 void listener_resume(struct listener *listener)
 {
-	if (!listener->is_stopped || !clients_may_add(listener->clients))
+	if (listener->is_left || !listener->is_stopped || !clients_may_add(listener->clients))
 		return;
 	listener->is_stopped = false;
 	evtimer_del(listener->retry);
@@ -69,7 +70,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	struct listener *listener = arg;
 
 	listener_resume(listener);
-	if (listener->is_stopped)
+	if (listener->is_stopped && !listener->is_left)
 		stop(listener);
 }
 
@@ -116,7 +117,7 @@ static evhtp_res on_post_accept(evhtp_connection_t *connection, void *arg)
 			.is_tls = listener_is_tls(listener),
 			.is_admin = listener->is_admin,
 		});
-	if (!clients_may_add(listener->clients)) {
+	if (!clients_may_add(listener->clients) && !listener->is_left) {
 		LOG(WARN, "accepting no more connections: max_connections",
 			LOG_TEXT("listener", listener->name));
 		stop(listener);
@@ -212,12 +213,12 @@ static char *name_of(const struct sockaddr *address)
 }
 
 /* Remembers which file it is, so that a successor's is not removed. */
-static void note_file(struct listener *listener, const struct address *address)
+static void note_file(struct listener *listener, const struct sockaddr *address)
 {
-	const struct sockaddr_un *local = (const void *)&address->storage;
+	const struct sockaddr_un *local = (const void *)address;
 	struct stat file;
 
-	if (address->storage.ss_family != AF_UNIX || lstat(local->sun_path, &file) < 0)
+	if (address->sa_family != AF_UNIX || lstat(local->sun_path, &file) < 0)
 		return;
 	listener->path = mem_strdup(local->sun_path);
 	listener->device = file.st_dev;
@@ -295,7 +296,7 @@ struct listener *listener_create(struct event_base *base, struct clients *client
 	if (listener) {
 		listener->listen = mem_strdup(listen);
 		listener->is_admin = is_admin;
-		note_file(listener, address);
+		note_file(listener, (const struct sockaddr *)&address->storage);
 		return listener;
 	}
 	name = name_of((const struct sockaddr *)&address->storage);
@@ -320,6 +321,49 @@ struct listener *listener_adopt(
 		*ret_error = mem_printf(
 			"cannot listen on the passed descriptor %d: %s", fd, strerror(errno));
 	return listener;
+}
+
+struct listener *listener_take_over(struct event_base *base, struct clients *clients, int fd,
+	const char *listen, bool is_admin, char **ret_error)
+{
+	struct sockaddr_storage bound = {0};
+	socklen_t length = sizeof(bound);
+	struct listener *listener = listener_adopt(base, clients, fd, false, ret_error);
+
+	if (!listener)
+		return NULL;
+	free(listener->listen);
+	listener->listen = mem_strdup(listen);
+	listener->is_admin = is_admin;
+	if (getsockname(fd, (struct sockaddr *)&bound, &length) == 0)
+		note_file(listener, (const struct sockaddr *)&bound);
+	return listener;
+}
+
+void listener_leave(struct listener *listener)
+{
+	listener->is_left = true;
+	evtimer_del(listener->retry);
+	/* Not closed yet: the changelist takes it out of epoll in the next turn, and of a
+	   descriptor that another process has too nothing else would. */
+	evconnlistener_disable(listener->htp->server);
+	free(listener->path);
+	listener->path = NULL;
+}
+
+int listener_fd(const struct listener *listener)
+{
+	return evconnlistener_get_fd(listener->htp->server);
+}
+
+const char *listener_listen(const struct listener *listener)
+{
+	return listener->listen;
+}
+
+bool listener_is_admin(const struct listener *listener)
+{
+	return listener->is_admin;
 }
 
 void listener_set_tls(struct listener *listener, struct ssl_ctx_st *context)

@@ -28,7 +28,17 @@ MUST_CHECK struct listener *listener_create(struct event_base *base, struct clie
  * where `is_tls`, is what `listen` would say of it. NULL: as above. */
 MUST_CHECK struct listener *listener_adopt(
 	struct event_base *base, struct clients *clients, int fd, bool is_tls, char **ret_error);
+/* The same of a socket of ours that the process before this one had: its file is ours to remove.
+ * `listen` and `is_admin` as in listener_create(). */
+MUST_CHECK struct listener *listener_take_over(struct event_base *base, struct clients *clients,
+	int fd, const char *listen, bool is_admin, char **ret_error);
+/* Another process accepts from now on, and its file is that one's. */
+void listener_leave(struct listener *listener);
 void listener_destroy(struct listener *listener);
+/* For handing over; the listener keeps the descriptor. */
+int listener_fd(const struct listener *listener);
+const char *listener_listen(const struct listener *listener);
+bool listener_is_admin(const struct listener *listener);
 /* Connections that come from now on speak TLS. `context` is borrowed and must live until the next
  * call or listener_destroy(). */
 void listener_set_tls(struct listener *listener, struct ssl_ctx_st *context);

@@ -67,6 +67,11 @@ void systemd_notify(enum systemd_note note)
 		(int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US);
 }
 
+void systemd_notify_successor(pid_t pid)
+{
+	sd_notifyf(0, "MAINPID=%ld", (long)pid);
+}
+
 #else
 
 bool systemd_sockets(struct systemd_socket **ret_sockets, size_t *ret_count, char **ret_error)
@@ -77,6 +82,10 @@ bool systemd_sockets(struct systemd_socket **ret_sockets, size_t *ret_count, cha
 }
 
 void systemd_notify(enum systemd_note note)
+{
+}
+
+void systemd_notify_successor(pid_t pid)
 {
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/compiler.h"
 
@@ -36,5 +37,7 @@ enum systemd_note {
 MUST_CHECK bool systemd_sockets(
 	struct systemd_socket **ret_sockets, size_t *ret_count, char **ret_error);
 void systemd_notify(enum systemd_note note);
+/* Told by the process that systemd knows: this one is the service from now on. */
+void systemd_notify_successor(pid_t pid);
 
 #endif

@@ -1,6 +1,7 @@
 #include "observe/request_log.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "observe/request_line.h"
@@ -8,6 +9,8 @@
 
 struct request_log {
 	struct sink *sink; /* NULL: off */
+	char *path;
+	uint64_t dropped; /* by sinks that are gone */
 	struct json_writer *writer;
 	enum log_operations operations;
 };
@@ -21,6 +24,7 @@ struct request_log *request_log_create(const char *path, enum log_operations ope
 		return NULL;
 	log = mem_zalloc(sizeof(*log));
 	log->sink = sink;
+	log->path = mem_strdup(path);
 	log->writer = json_writer_create();
 	log->operations = operations;
 	return log;
@@ -32,7 +36,25 @@ void request_log_destroy(struct request_log *log)
 		return;
 	sink_destroy(log->sink);
 	json_writer_destroy(log->writer);
+	free(log->path);
 	free(log);
+}
+
+bool request_log_change(struct request_log *log, const char *path, enum log_operations operations)
+{
+	if (strcmp(path, log->path) != 0) {
+		struct sink *fresh = path[0] ? sink_create(path) : NULL;
+
+		if (path[0] && !fresh)
+			return false;
+		log->dropped = request_log_dropped(log);
+		sink_destroy(log->sink);
+		log->sink = fresh;
+		free(log->path);
+		log->path = mem_strdup(path);
+	}
+	log->operations = operations;
+	return true;
 }
 
 void request_log_add(struct request_log *log, const struct record *record)
@@ -67,7 +89,7 @@ void request_log_reopen(struct request_log *log)
 
 uint64_t request_log_dropped(const struct request_log *log)
 {
-	return log->sink ? sink_dropped(log->sink) : 0;
+	return log->dropped + (log->sink ? sink_dropped(log->sink) : 0);
 }
 
 struct sink_report request_log_report(const struct request_log *log)

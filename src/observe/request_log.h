@@ -22,6 +22,10 @@ MUST_CHECK struct request_log *request_log_create(const char *path, enum log_ope
 /* Writes what is left. NULL is fine. */
 void request_log_destroy(struct request_log *log);
 void request_log_add(struct request_log *log, const struct record *record);
+/* A reload: another target, if it is another. The rotation is to be set anew. false: it cannot be
+ * opened, errno says why; nothing has changed. */
+MUST_CHECK bool request_log_change(
+	struct request_log *log, const char *path, enum log_operations operations);
 /* A file of `most_bytes` (0: never) is moved aside, `keep` old ones stay (PRODUCT 6.1). */
 void request_log_set_rotation(struct request_log *log, int64_t most_bytes, int keep);
 /* In the turn's tail. */

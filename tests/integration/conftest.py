@@ -53,9 +53,9 @@ def proxy(tmp_path, request):
     with contextlib.ExitStack() as stack:
         made = []
 
-        def make(*flags, upstream=None, env=None):
+        def make(*flags, upstream=None, env=None, **more):
             url = upstream or request.getfixturevalue("sim").url
-            program = Proxy(tmp_path, flags, url, env, name=f"shared-ollama-{len(made)}")
+            program = Proxy(tmp_path, flags, url, env, name=f"shared-ollama-{len(made)}", **more)
             made.append(program)
             stack.callback(end, program)
             return program

@@ -211,12 +211,13 @@ class Sim(Program):
 class Proxy(Program):
     """shared-ollama, with a request log of its own."""
 
-    def __init__(self, folder, flags, upstream, env=None, name="shared-ollama"):
+    def __init__(self, folder, flags, upstream, env=None, name="shared-ollama", without_log=False):
         super().__init__(name, folder, env)
         self.own_headers = {}  # what its own endpoints want to see: a key
         self.request_log = self.folder / f"{name}.requests.jsonl"
         argv = [program_path("SHARED_OLLAMA"), "--listen", "127.0.0.1:0", "--upstream", upstream]
-        argv += ["--request-log", str(self.request_log), *map(str, flags)]
+        argv += [] if without_log else ["--request-log", str(self.request_log)]
+        argv += map(str, flags)
         self.start(argv)
         # its own endpoints are on the first listener, or on the last, that of --admin-listen
         self.own_url = "http://" + self.addresses()[-1 if "--admin-listen" in argv else 0]

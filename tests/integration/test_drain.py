@@ -1,4 +1,4 @@
-"""SIGTERM drains: running and waiting jobs are served, new ones get 503 on an open listener (PRODUCT 7)."""
+"""SIGTERM and SIGINT drain: running and waiting jobs are served, new ones get 503 on an open listener (PRODUCT 7)."""
 
 import json
 import signal
@@ -10,15 +10,16 @@ from programs import wait_for
 from wire import request
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.sim(config=talker(30, 40, num_parallel=1))
-def test_running_and_waiting_jobs_are_served_new_ones_refused(proxy, wire):
+def test_running_and_waiting_jobs_are_served_new_ones_refused(proxy, wire, number):
     server = proxy("--max-concurrent", 1)
     running, waiting = wire(server.url), wire(server.url)
     running.send(chat())
     server.wait_for(lambda stats: stats["in_progress"] == 1)
     waiting.send(chat())
     server.wait_for(lambda stats: stats["queued"] == 1)
-    server.signal(signal.SIGTERM)
+    server.signal(number)
     wait_for(lambda: server.get("/api/v1/health")[0] == 503)
     late = wire(server.url)
     late.send(chat())

@@ -35,6 +35,7 @@ static void test_members_lie_in_their_rows(void **state)
 			assert_true(member->has_offset < list->row_bytes);
 			assert_int_equal(member->type == MEMBER_CHOICE, member->choices != NULL);
 			assert_int_equal(member->type == MEMBER_OWN, member->read != NULL);
+			assert_int_equal(member->type == MEMBER_OWN, member->own_bytes > 0);
 			for (size_t k = 0; k < j; k++)
 				assert_string_not_equal(member->name, list->members[k].name);
 		}

@@ -175,6 +175,51 @@ static void test_stretches_are_the_order_of_arrival(void **state)
 	}
 }
 
+/* Wherever the ring lies in its array. */
+static void test_a_resize_keeps_the_jobs_and_their_order(void **state)
+{
+	for (int begin = 0; begin < PLACES; begin++) {
+		struct ring *ring = ring_create(5);
+
+		for (int i = 0; i < begin; i++) {
+			assert_true(ring_put(ring, &jobs[PLACES]));
+			ring_remove(ring, &jobs[PLACES]);
+		}
+		put_all(ring, "01234");
+		ring_resize(ring, PLACES);
+		assert_int_equal(ring_places(ring), PLACES);
+		assert_order(ring, "01234");
+		put_all(ring, "56");
+		assert_false(ring_put(ring, &jobs[7]));
+		assert_order(ring, "0123456");
+		while (ring_count(ring) > 0)
+			ring_remove(ring, ring_at(ring, 0));
+		ring_destroy(ring);
+	}
+}
+
+static void test_a_smaller_ring_takes_none_until_it_fits(void **state)
+{
+	put_all(*state, "0123456");
+	ring_resize(*state, 3);
+	assert_int_equal(ring_places(*state), 3);
+	assert_order(*state, "0123456");
+	for (int leaver = 0; leaver < 4; leaver++) {
+		assert_false(ring_put(*state, &jobs[7]));
+		ring_remove(*state, &jobs[leaver]);
+	}
+	assert_order(*state, "456");
+	assert_false(ring_put(*state, &jobs[7]));
+	ring_remove(*state, &jobs[5]);
+	put_all(*state, "7");
+	assert_false(ring_put(*state, &jobs[0]));
+	assert_order(*state, "467");
+	/* and large again */
+	ring_resize(*state, 4);
+	put_all(*state, "0");
+	assert_order(*state, "4670");
+}
+
 static void test_destroying_nothing_is_fine(void **state)
 {
 	ring_destroy(NULL);
@@ -229,6 +274,8 @@ int main(void)
 		RING_TEST(test_gap_closes_at_each_position_wherever_the_ring_begins),
 		RING_TEST(test_order_survives_many_turns_round_the_array),
 		RING_TEST(test_stretches_are_the_order_of_arrival),
+		RING_TEST(test_a_resize_keeps_the_jobs_and_their_order),
+		RING_TEST(test_a_smaller_ring_takes_none_until_it_fits),
 		RING_TEST(test_destroying_nothing_is_fine),
 		RING_TEST(test_misuse_is_a_failed_assertion),
 	};

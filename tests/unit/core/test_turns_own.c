@@ -211,6 +211,30 @@ static void test_preloaded_models_are_loaded_for_ever_without_a_job(void **state
 	expect_touch(NULL, NULL);
 }
 
+static void test_a_reload_loads_only_what_is_new_among_the_preloaded(void **state)
+{
+	pin(pin_a, NULL);
+	tell(NULL, NULL);
+	expect_load("a:latest", "-1");
+	loaded("a", NULL);
+	expect_nothing();
+	tell(NULL, NULL); /* a client has unloaded it */
+	pin(pin_a, NULL);
+	expect_nothing();
+	pin(pin_a, pin_b);
+	expect_load("b:latest", "-1");
+}
+
+static void test_a_reload_forgets_no_preload_that_is_owed(void **state)
+{
+	pin(pin_a, pin_b);
+	pin(pin_a, NULL);
+	tell(NULL, NULL);
+	expect_load("a:latest", "-1");
+	loaded("a", NULL);
+	expect_nothing();
+}
+
 static void test_what_is_loaded_already_is_only_pinned(void **state)
 {
 	pin(pin_a, NULL);
@@ -614,6 +638,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_preloaded_models_are_loaded_for_ever_without_a_job),
+		TEST(test_a_reload_forgets_no_preload_that_is_owed),
+		TEST(test_a_reload_loads_only_what_is_new_among_the_preloaded),
 		TEST(test_what_is_loaded_already_is_only_pinned),
 		TEST(test_again_after_a_restart),
 		TEST(test_a_restart_that_only_an_idle_connection_told_of),

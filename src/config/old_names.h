@@ -1,0 +1,13 @@
+/*
+ * The variables of the Python service of the same name that this one replaces, and what says the
+ * same here. They are not read: an old one that is still set is named, so that nobody wonders.
+ * Called by main.c for --check-config, and by doctor.
+ */
+#ifndef SO_CONFIG_OLD_NAMES_H
+#define SO_CONFIG_OLD_NAMES_H
+
+/* A new text of one line each, with newlines, for those that are set in `environment`; NULL: none.
+ * Values are not repeated. */
+char *old_names_hints(char *const *environment);
+
+#endif
