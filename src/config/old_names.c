@@ -13,9 +13,14 @@ static const struct {
 	const char *key;
 } names[] = {
 	{"OLLAMA_BASE_URL", "upstream"},
+	{"OLLAMA_URL", "upstream"},
 	{"MAX_CONCURRENT", "max_concurrent"},
+	{"MAX_CONCURRENT_REQUESTS", "max_concurrent"},
+	{"OLLAMA_MAX_CONCURRENT", "max_concurrent"},
 	{"MAX_QUEUE_SIZE", "max_queue_size"},
+	{"OLLAMA_MAX_QUEUE_SIZE", "max_queue_size"},
 	{"DEFAULT_TIMEOUT", "default_timeout"},
+	{"QUEUE_TIMEOUT", "default_timeout"},
 	{"API_HOST", "listen"},
 	{"API_PORT", "listen"},
 	{"LOG_LEVEL", "log_level"},
@@ -37,6 +42,15 @@ static void add_hint(char **hints, const char *old, const char *name)
 	free(flag);
 	free(*hints);
 	*hints = longer;
+}
+
+char *old_names_successor(const char *variable)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		if (strcmp(names[i].old, variable) == 0)
+			return key_variable(key_find(names[i].key, strlen(names[i].key)));
+	}
+	return NULL;
 }
 
 char *old_names_hints(char *const *environment)

@@ -9,5 +9,7 @@
 /* A new text of one line each, with newlines, for those that are set in `environment`; NULL: none.
  * Values are not repeated. */
 char *old_names_hints(char *const *environment);
+/* The variable that says the same now, a new text; NULL: `variable` is none of the old ones. */
+char *old_names_successor(const char *variable);
 
 #endif

@@ -11,24 +11,24 @@
 struct facts;
 
 /* X(symbol, name, function) */
-#define CHECKS(X)                                        \
-	X(SERVICE, "service", check_service)             \
-	X(CONFIGURATION, "configuration", check_config)  \
-	X(UPSTREAM, "upstream", check_upstream)          \
-	X(OWN_LOOP, "own loop", check_own_loop)          \
-	X(OLLAMA_HOST, "OLLAMA_HOST", check_ollama_host) \
-	X(PARALLELISM, "parallelism", check_parallelism) \
-	X(RUNNER_KEYS, "runner keys", check_runner_keys) \
-	X(KEEP_ALIVE, "keep_alive", check_keep_alive)    \
-	X(CONTEXT, "context", check_context)             \
-	X(GPU, "GPU", check_gpu)                         \
-	X(FOREIGN, "foreign traffic", check_foreign)     \
-	X(PATIENCE, "patience", check_patience)          \
-	X(ACCESS, "access", check_access)                \
-	X(REQUEST_LOG, "request log", check_log)         \
-	X(DISK, "disk", check_disk)                      \
-	X(DESCRIPTORS, "descriptors", check_descriptors) \
-	X(CLOCK, "clock", check_clock)                   \
+#define CHECKS(X)                                              \
+	X(SERVICE, "service", check_service)                   \
+	X(CONFIGURATION, "configuration", check_configuration) \
+	X(UPSTREAM, "upstream", check_upstream)                \
+	X(OWN_LOOP, "own loop", check_own_loop)                \
+	X(OLLAMA_HOST, "OLLAMA_HOST", check_ollama_host)       \
+	X(PARALLELISM, "parallelism", check_parallelism)       \
+	X(RUNNER_KEYS, "runner keys", check_runner_keys)       \
+	X(KEEP_ALIVE, "keep_alive", check_keep_alive)          \
+	X(CONTEXT, "context", check_context)                   \
+	X(GPU, "GPU", check_gpu)                               \
+	X(FOREIGN, "foreign traffic", check_foreign)           \
+	X(PATIENCE, "patience", check_patience)                \
+	X(ACCESS, "access", check_access)                      \
+	X(REQUEST_LOG, "request log", check_log)               \
+	X(DISK, "disk", check_disk)                            \
+	X(DESCRIPTORS, "descriptors", check_descriptors)       \
+	X(CLOCK, "clock", check_clock)                         \
 	X(OLD_VARIABLES, "old variables", check_old_variables)
 
 enum check {

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/old_names.h"
 #include "config/where.h"
 #include "doctor/facts.h"
-#include "doctor/old_variables.h"
 
 /* Two descriptors a connection (its own and Ollama's) and what else is open. */
 static const double descriptors_least = 1024;
@@ -28,7 +28,7 @@ static struct finding elsewhere(void)
 		"cannot tell: the service runs on another machine; run doctor there");
 }
 
-struct finding check_config(const struct facts *facts)
+struct finding check_configuration(const struct facts *facts)
 {
 	if (!facts->machine.is_here)
 		return elsewhere();
@@ -279,11 +279,12 @@ struct finding check_old_variables(const struct facts *facts)
 	if (found->count == 0)
 		return finding_make(VERDICT_OK, NULL, "none is set here");
 	for (size_t i = 0; i < found->count; i++) {
-		char *pair = mem_printf(
-			"%s is now %s", found->items[i], old_variable_successor(found->items[i]));
+		char *successor = old_names_successor(found->items[i]);
+		char *pair = mem_printf("%s is now %s", found->items[i], successor);
 
 		words_add(&pairs, pair);
 		free(pair);
+		free(successor);
 	}
 	all = words_join(&pairs);
 	finding = finding_make(VERDICT_WARN,

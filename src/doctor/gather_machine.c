@@ -12,8 +12,8 @@
 
 #include "ask/place.h"
 #include "base/memory.h"
+#include "config/old_names.h"
 #include "doctor/facts.h"
-#include "doctor/old_variables.h"
 #include "io/holder.h"
 
 /* The folder of a file, a new string. */
@@ -127,9 +127,11 @@ static char *folder_of_process(long pid)
 static void look_at_variable(struct facts_machine *machine, const char *entry)
 {
 	char *name = mem_strndup(entry, strcspn(entry, "="));
+	char *successor = old_names_successor(name);
 
-	if (old_variable_successor(name))
+	if (successor)
 		words_add(&machine->old_variables, name);
+	free(successor);
 	free(name);
 }
 
