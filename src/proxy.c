@@ -13,6 +13,7 @@
 
 #include "admin/admin.h"
 #include "admin/events.h"
+#include "agent_check.h"
 #include "back/pool.h"
 #include "back/probe.h"
 #include "banner.h"
@@ -38,6 +39,7 @@
 #include "relay/pass.h"
 #include "relay/relay.h"
 #include "watch.h"
+#include "watchdog.h"
 
 enum {
 	US_PER_MS = 1000,
@@ -81,6 +83,8 @@ struct proxy {
 	struct request_log *log;
 	struct stats stats;
 	struct banner *banner;
+	struct agent_check *agent;
+	struct watchdog *watchdog;
 
 	int64_t started_us;
 	bool is_over; /* the time for the last words is */
@@ -185,6 +189,19 @@ static struct admin_view view_of(const struct proxy *proxy)
 static struct admin_view on_view(void *arg)
 {
 	return view_of(arg);
+}
+
+static struct agent_state on_agent(void *arg)
+{
+	const struct proxy *proxy = arg;
+
+	return (struct agent_state){
+		.queued = proxy->tally.queued,
+		.max_queue_size = proxy->settings->max_queue_size,
+		.is_draining = proxy->life != PROXY_SERVING,
+		.is_paused = conductor_is_paused(proxy->conductor),
+		.is_upstream_down = probe_state(proxy->probe) == PROBE_DOWN,
+	};
 }
 
 /* What operators ask for. */
@@ -662,10 +679,17 @@ struct proxy *proxy_create(struct settings *settings, char **ret_error)
 	proxy->listeners = listeners_create(proxy->base, proxy->clients, settings, ret_error);
 	if (!proxy->listeners)
 		goto fail;
+	proxy->agent =
+		agent_check_create(proxy->base, settings->agent_listen, on_agent, proxy, ret_error);
+	if (!proxy->agent)
+		goto fail;
+	proxy->watchdog = watchdog_create(proxy->base);
 	/* Before the lines that say that it is ready. */
 	warn_if_open(proxy);
 	for (size_t i = 0; i < listeners_count(proxy->listeners); i++)
 		fprintf(stderr, "listening on %s\n", listeners_name(proxy->listeners, i));
+	for (size_t i = 0; i < agent_check_count(proxy->agent); i++)
+		fprintf(stderr, "listening on %s\n", agent_check_name(proxy->agent, i));
 	systemd_notify(SYSTEMD_READY);
 	if (isatty(STDERR_FILENO))
 		proxy->banner = banner_create(proxy->pool, proxy->probe, proxy->residency, settings,
@@ -681,6 +705,8 @@ void proxy_destroy(struct proxy *proxy)
 	if (!proxy)
 		return;
 	banner_destroy(proxy->banner);
+	watchdog_destroy(proxy->watchdog);
+	agent_check_destroy(proxy->agent);
 	listeners_destroy(proxy->listeners);
 	proxy->listeners = NULL;
 	events_destroy(proxy->calls.events);

@@ -67,6 +67,16 @@ void systemd_notify(enum systemd_note note)
 		(int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US);
 }
 
+int64_t systemd_watchdog_us(void)
+{
+	uint64_t interval_us = 0;
+
+	/* The variables stay for nobody else: WATCHDOG_PID says that they are ours. */
+	if (sd_watchdog_enabled(0, &interval_us) <= 0 || interval_us > INT64_MAX)
+		return 0;
+	return (int64_t)interval_us;
+}
+
 #else
 
 bool systemd_sockets(struct systemd_socket **ret_sockets, size_t *ret_count, char **ret_error)
@@ -78,6 +88,11 @@ bool systemd_sockets(struct systemd_socket **ret_sockets, size_t *ret_count, cha
 
 void systemd_notify(enum systemd_note note)
 {
+}
+
+int64_t systemd_watchdog_us(void)
+{
+	return 0;
 }
 
 #endif

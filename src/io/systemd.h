@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/compiler.h"
 
@@ -20,7 +21,8 @@ struct systemd_socket {
 #define SYSTEMD_NOTES(X)            \
 	X(READY, "READY=1")         \
 	X(RELOADING, "RELOADING=1") \
-	X(STOPPING, "STOPPING=1")
+	X(STOPPING, "STOPPING=1")   \
+	X(WATCHDOG, "WATCHDOG=1")
 
 enum systemd_note {
 #define X(symbol, text) SYSTEMD_##symbol,
@@ -36,5 +38,8 @@ enum systemd_note {
 MUST_CHECK bool systemd_sockets(
 	struct systemd_socket **ret_sockets, size_t *ret_count, char **ret_error);
 void systemd_notify(enum systemd_note note);
+/* Within this time systemd wants to hear SYSTEMD_WATCHDOG, again and again (WATCHDOG_USEC); 0: it
+ * does not. */
+int64_t systemd_watchdog_us(void);
 
 #endif
