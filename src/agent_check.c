@@ -58,7 +58,8 @@ const char *agent_check_line(const struct agent_state *state)
 	if (state->is_draining || state->is_paused)
 		return "up 0%\n";
 	if (state->is_upstream_down)
-		return "down#Ollama cannot be reached\n";
+		/* Without the blank HAProxy takes it all for a word that it does not know. */
+		return "down #Ollama cannot be reached\n";
 	if (queued >= state->max_queue_size)
 		return "up 1%\n";
 	return steps[queued * FULL / state->max_queue_size];

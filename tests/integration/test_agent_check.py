@@ -54,7 +54,7 @@ def test_a_paused_box_gets_nothing(proxy):
 def test_a_dead_ollama_takes_the_box_out_and_a_new_one_brings_it_back(proxy, sim):
     server = checked(proxy)
     sim.kill()
-    wait_for(lambda: told(server).startswith(b"down#"))
+    wait_for(lambda: told(server).startswith(b"down #"))
     sim.restart()
     wait_for(lambda: told(server) == b"up 100%\n")
 

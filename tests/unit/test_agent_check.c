@@ -45,7 +45,7 @@ static void test_a_box_that_takes_nothing_says_so(void **state)
 	/* What runs there goes on: not "down", which ends sessions where HAProxy is told to. */
 	assert_string_equal(agent_check_line(&draining), "up 0%\n");
 	assert_string_equal(agent_check_line(&paused), "up 0%\n");
-	assert_string_equal(agent_check_line(&down), "down#Ollama cannot be reached\n");
+	assert_string_equal(agent_check_line(&down), "down #Ollama cannot be reached\n");
 }
 
 int main(void)
