@@ -152,3 +152,12 @@ def test_a_box_without_its_ollama_gets_no_more(boxes):
     assert group.proxies[0].stats()["received"] == 0
     dead.restart()
     wait_for(lambda: group.weights()[0] == 100, 20, "the box whose Ollama is back")
+
+
+def test_a_few_at_once_do_not_load_a_model_twice(boxes):
+    group = boxes(SLOW, "--max-concurrent", "1")
+    group.start()
+    pool, answers = busy(group, 6)
+    assert [answer.result(60)[0] for answer in answers] == [200] * 6
+    pool.shutdown()
+    assert sorted(server.stats()["completed"] for server in group.proxies) == [0, 0, 6]
