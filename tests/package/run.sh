@@ -63,7 +63,7 @@ serve_inside()
 	tries=0
 	while ! address=$(grep -m 1 '^listening on ' "$FOLDER/served"); do
 		tries=$((tries + 1))
-		[ "$tries" -lt 100 ] && kill -0 "$server" || die "it does not serve: $(cat "$FOLDER/served")"
+		[ "$tries" -lt 100 ] && kill -0 "$server" 2>/dev/null || die "it does not serve: $(cat "$FOLDER/served")"
 		sleep 0.1
 	done
 	inside shared-ollama health "http://${address#listening on }" || die "it is not healthy"
@@ -75,7 +75,7 @@ serve_inside()
 step_installed()
 {
 	[ "$(id -u)" -eq 0 ] || die "installed: needs root"
-	install_packages debootstrap procps
+	install_packages debootstrap procps systemd
 	need_package
 	rm -rf "$FOLDER/debian"
 	debootstrap --variant=minbase bookworm "$FOLDER/debian" "$MIRROR" >"$FOLDER/debootstrap.log"
@@ -85,6 +85,8 @@ step_installed()
 	cp "$(package_of "$FOLDER/deb-1")" "$FOLDER/debian/package.deb"
 	inside apt-get install -q -y --no-install-recommends ./package.deb
 	inside getent passwd shared-ollama || die "there is no user"
+	# the package's own call wants /proc, which is not mounted in there
+	systemd-tmpfiles --root="$PWD/$FOLDER/debian" --create shared-ollama.conf
 	serve_inside
 	inside apt-get remove -q -y shared-ollama
 	[ -f "$FOLDER/debian/etc/shared-ollama/shared-ollama.conf" ] || die "remove took the configuration"
