@@ -12,6 +12,7 @@
 #include "admin/admin.h"
 #include "admin/admin_accounts.h"
 #include "admin/events.h"
+#include "agent_check.h"
 #include "back/pool.h"
 #include "back/probe.h"
 #include "banner.h"
@@ -42,6 +43,7 @@
 #include "takeover.h"
 #include "upgrade.h"
 #include "watch.h"
+#include "watchdog.h"
 
 struct proxy {
 	struct settings *settings;
@@ -71,6 +73,8 @@ struct proxy {
 	struct request_log *log;
 	struct stats stats;
 	struct banner *banner;
+	struct agent_check *agent;
+	struct watchdog *watchdog;
 
 	int64_t started_us;
 	int64_t started_wall_us;
@@ -183,6 +187,19 @@ static struct admin_view view_of(struct proxy *proxy)
 static struct admin_view on_view(void *arg)
 {
 	return view_of(arg);
+}
+
+static struct agent_state on_agent(void *arg)
+{
+	const struct proxy *proxy = arg;
+
+	return (struct agent_state){
+		.queued = proxy->tally.queued,
+		.max_queue_size = proxy->settings->max_queue_size,
+		.is_draining = lifecycle_is_draining(proxy->lifecycle),
+		.is_paused = conductor_is_paused(proxy->conductor),
+		.is_upstream_down = probe_state(proxy->probe) == PROBE_DOWN,
+	};
 }
 
 /* What operators ask for. */
@@ -577,6 +594,7 @@ static void create_upgrade(struct proxy *proxy, struct handover *handover)
 {
 	const struct upgrade_parts parts = {
 		.base = proxy->base,
+		.agent = proxy->agent,
 		.conductor = proxy->conductor,
 		.lifecycle = proxy->lifecycle,
 		.listeners = proxy->listeners,
@@ -627,10 +645,17 @@ struct proxy *proxy_create(struct settings *settings, const struct reload_source
 		listeners_create(proxy->base, proxy->clients, settings, handover, ret_error);
 	if (!proxy->listeners)
 		goto fail;
+	proxy->agent =
+		agent_check_create(proxy->base, settings->agent_listen, on_agent, proxy, ret_error);
+	if (!proxy->agent)
+		goto fail;
+	proxy->watchdog = watchdog_create(proxy->base);
 	/* Before the lines that say that it is ready. */
 	warn_if_open(proxy);
 	for (size_t i = 0; i < listeners_count(proxy->listeners); i++)
 		fprintf(stderr, "listening on %s\n", listeners_name(proxy->listeners, i));
+	for (size_t i = 0; i < agent_check_count(proxy->agent); i++)
+		fprintf(stderr, "listening on %s\n", agent_check_name(proxy->agent, i));
 	systemd_notify(SYSTEMD_READY);
 	create_upgrade(proxy, handover);
 	if (isatty(STDERR_FILENO))
@@ -650,6 +675,8 @@ void proxy_destroy(struct proxy *proxy)
 	banner_destroy(proxy->banner);
 	upgrade_destroy(proxy->upgrade);
 	takeover_destroy(proxy->takeover);
+	watchdog_destroy(proxy->watchdog);
+	agent_check_destroy(proxy->agent);
 	listeners_destroy(proxy->listeners);
 	proxy->listeners = NULL;
 	lifecycle_destroy(proxy->lifecycle);

@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "agent_check.h"
 #include "base/delay.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -77,6 +78,7 @@ static void hand_over(struct upgrade *upgrade)
 	/* Only one of them may move the file aside. */
 	request_log_set_rotation(parts->log, 0, 0);
 	listeners_leave(parts->listeners);
+	agent_check_leave(parts->agent);
 	conductor_set_company(parts->conductor, COMPANY_AFTER, 0);
 	lifecycle_leave(parts->lifecycle);
 	systemd_notify_successor(upgrade->pid);

@@ -8,6 +8,7 @@
 #ifndef SO_UPGRADE_H
 #define SO_UPGRADE_H
 
+struct agent_check;
 struct conductor;
 struct event_base;
 struct lifecycle;
@@ -19,6 +20,7 @@ struct upgrade;
 /* proxy.c owns it all, it outlives the upgrade. */
 struct upgrade_parts {
 	struct event_base *base;
+	struct agent_check *agent;
 	struct conductor *conductor;
 	struct lifecycle *lifecycle;
 	struct listeners *listeners;

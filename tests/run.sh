@@ -9,7 +9,7 @@ SELF=tests/run.sh
 
 # --- what can be set ---------------------------------------------------------------------------------------------------
 # These must exist; another suite that is missing is only mentioned.
-REQUIRED_SUITES="lint unit loop fuzz sim integration conformance faults"
+REQUIRED_SUITES="lint unit loop fuzz sim integration conformance faults package"
 # 1: figures below the thresholds fail the step `coverage`.
 COVERAGE_ENFORCE=${COVERAGE_ENFORCE:-1}
 # The aim is 95; the turns' rarer branches brought it to 93.8.
@@ -37,6 +37,7 @@ sim 180
 integration 300
 conformance 180
 faults 240
+package 90
 asan-build 300
 asan-unit 180
 asan-loop 180
@@ -51,7 +52,7 @@ coverage-build 300
 coverage 450
 bench 120
 "
-TEST_PACKAGES="libcmocka-dev openssl valgrind clang-tidy-14 clang-format-14 gcovr python3-venv jq curl nginx-light haproxy chromium"
+TEST_PACKAGES="libcmocka-dev openssl valgrind clang-tidy-14 clang-format-14 gcovr python3-venv jq curl nginx-light haproxy chromium systemd groff-base"
 
 LOGS=build/test-logs
 VENV=build/venv
@@ -240,7 +241,7 @@ do_step()
 		run_suite build/asan "${1#asan-}"
 		;;
 	asan-*) run_suite build/asan "${1#asan-}" ;;
-	unit | loop | fuzz | sim | integration | conformance | faults) run_suite build/test "$1" ;;
+	unit | loop | fuzz | sim | integration | conformance | faults | package) run_suite build/test "$1" ;;
 	*) "do_$1" ;;
 	esac
 }
@@ -285,7 +286,7 @@ counts()
 is_suite_step()
 {
 	case $1 in
-	lint | unit | loop | fuzz | sim | integration | conformance | faults | asan-unit | asan-loop | asan-fuzz | asan-sim | \
+	lint | unit | loop | fuzz | sim | integration | conformance | faults | package | asan-unit | asan-loop | asan-fuzz | asan-sim | \
 		asan-integration | asan-conformance | asan-faults | valgrind-unit | valgrind-loop)
 		return 0
 		;;
@@ -372,7 +373,7 @@ with_builds()
 		packages | format) ;;
 		venv | build | asan-build | coverage-build) echo "$name" ;;
 		lint | tidy | unit | loop | fuzz | valgrind-unit | valgrind-loop) echo "build $name" ;;
-		sim | integration | conformance | faults) echo "venv build $name" ;;
+		sim | integration | conformance | faults | package) echo "venv build $name" ;;
 		bench) echo "build $name" ;;
 		asan-unit | asan-loop | asan-fuzz) echo "build asan-build $name" ;;
 		asan-sim | asan-integration | asan-conformance | asan-faults) echo "venv build asan-build $name" ;;

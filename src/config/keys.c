@@ -71,6 +71,10 @@ const struct key keys[] = {
 		.placeholder = "ADDR:PORT", .may_be_empty = true,
 		.help = "where the own endpoints (/api/v1/health, ...) are served instead; may be "
 			"given several times"},
+	{FIELD(agent_listen), .type = KEY_ADDRESSES, .fallback = "", .fallback_shown = "none",
+		.placeholder = "ADDR:PORT", .may_be_empty = true,
+		.help = "where HAProxy's agent-check is told how much this box can take; may be "
+			"given several times"},
 	{FIELD(upstream), .type = KEY_URL, .fallback = "http://127.0.0.1:11434",
 		.placeholder = "URL",
 		.help = "the Ollama to share: http://HOST[:PORT], port 11434 if none is given, or "

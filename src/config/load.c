@@ -419,7 +419,9 @@ static char *check_relations(struct settings *settings)
 		error = check_requests(settings);
 	if (!error)
 		error = check_loop(settings, settings->listen, "listen");
-	return error ? error : check_loop(settings, settings->admin_listen, "admin_listen");
+	if (!error)
+		error = check_loop(settings, settings->admin_listen, "admin_listen");
+	return error ? error : check_loop(settings, settings->agent_listen, "agent_listen");
 }
 
 /* Returns NULL or what is wrong; `ret_action` is then what kind of mistake it is. */

@@ -40,6 +40,7 @@ struct settings {
 	/* where */
 	char **listen;	     /* "ADDR:PORT", "https://ADDR:PORT", "unix:PATH"; NULL-terminated */
 	char **admin_listen; /* the same, may be empty: own endpoints stay on `listen` */
+	char **agent_listen; /* ADDR:PORT for HAProxy's agent-check; may be empty */
 	char *upstream;	     /* the URL as given, for messages */
 	char *upstream_host; /* without brackets */
 	uint16_t upstream_port;

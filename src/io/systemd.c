@@ -72,6 +72,16 @@ void systemd_notify_successor(pid_t pid)
 	sd_notifyf(0, "MAINPID=%ld", (long)pid);
 }
 
+int64_t systemd_watchdog_us(void)
+{
+	uint64_t interval_us = 0;
+
+	/* The variables stay for nobody else: WATCHDOG_PID says that they are ours. */
+	if (sd_watchdog_enabled(0, &interval_us) <= 0 || interval_us > INT64_MAX)
+		return 0;
+	return (int64_t)interval_us;
+}
+
 #else
 
 bool systemd_sockets(struct systemd_socket **ret_sockets, size_t *ret_count, char **ret_error)
@@ -87,6 +97,11 @@ void systemd_notify(enum systemd_note note)
 
 void systemd_notify_successor(pid_t pid)
 {
+}
+
+int64_t systemd_watchdog_us(void)
+{
+	return 0;
 }
 
 #endif

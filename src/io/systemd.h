@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/compiler.h"
@@ -21,7 +22,8 @@ struct systemd_socket {
 #define SYSTEMD_NOTES(X)            \
 	X(READY, "READY=1")         \
 	X(RELOADING, "RELOADING=1") \
-	X(STOPPING, "STOPPING=1")
+	X(STOPPING, "STOPPING=1")   \
+	X(WATCHDOG, "WATCHDOG=1")
 
 enum systemd_note {
 #define X(symbol, text) SYSTEMD_##symbol,
@@ -39,5 +41,8 @@ MUST_CHECK bool systemd_sockets(
 void systemd_notify(enum systemd_note note);
 /* Told by the process that systemd knows: this one is the service from now on. */
 void systemd_notify_successor(pid_t pid);
+/* Within this time systemd wants to hear SYSTEMD_WATCHDOG, again and again (WATCHDOG_USEC); 0: it
+ * does not. */
+int64_t systemd_watchdog_us(void);
 
 #endif

@@ -1,5 +1,6 @@
 """What systemd does for a service: passes listening sockets, hears of its state (PRODUCT 7)."""
 
+import pathlib
 import signal
 import socket
 import sys
@@ -131,4 +132,40 @@ def test_states_are_told(proxy, tmp_path):
         assert b"READY=1" in told()
         server.signal(signal.SIGTERM)
         assert b"STOPPING=1" in told()
+        server.wait_exit()
+
+
+@pytest.mark.sim(config=QUICK)
+def test_the_watchdog_hears_that_the_loop_turns(proxy, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notes:
+        notes.bind(str(tmp_path / "notify"))
+        notes.settimeout(10)
+        server = proxy(env={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"})
+        assert b"READY=1" in notes.recv(1000)
+        pings = [notes.recv(1000) for _ in range(3)]
+        assert all(b"WATCHDOG=1" in ping for ping in pings)
+        # a loop that hangs says nothing
+        server.signal(signal.SIGSTOP)
+        wait_for(lambda: pathlib.Path(f"/proc/{server.pid}/stat").read_text().split()[2] == "T")
+        notes.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while notes.recv(1000):
+                pass
+        notes.settimeout(1)
+        with pytest.raises(TimeoutError):
+            notes.recv(1000)
+        server.signal(signal.SIGCONT)
+
+
+@pytest.mark.sim(config=QUICK)
+def test_nobody_watches_and_nothing_is_said(proxy, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notes:
+        notes.bind(str(tmp_path / "notify"))
+        notes.settimeout(10)
+        # somebody else's watchdog
+        server = proxy(env={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"})
+        assert b"READY=1" in notes.recv(1000)
+        server.get("/api/version")
+        server.signal(signal.SIGTERM)
+        assert b"STOPPING=1" in notes.recv(1000)
         server.wait_exit()

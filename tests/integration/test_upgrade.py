@@ -288,3 +288,15 @@ def test_sigterm_ends_an_old_process_that_still_serves(upgradable, wire):
     stream.expect_cut()
     server.wait_exit()
     assert wire(server.url).ask("GET", "/api/version").status == 200
+
+
+@pytest.mark.sim(config=QUICK)
+def test_the_agent_check_is_answered_by_the_new_process(upgradable):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = upgradable("--agent-listen", f"127.0.0.1:{port}")
+    server.upgrade()
+    server.wait_exit()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        assert connection.recv(100) == b"up 100%\n"
