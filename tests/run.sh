@@ -17,6 +17,8 @@ CORE_BRANCHES_PERCENT=93
 SRC_LINES_PERCENT=85
 # two cores
 JOBS=2
+# cases of `integration` at once
+WORKERS=${WORKERS:-4}
 # all steps together; what is not done by then has failed
 TOTAL_SECONDS=1740
 # lines of a failing step's log that are shown
@@ -128,13 +130,28 @@ meson_suite()
 }
 
 # pytest_suite FOLDER SUITE ARGUMENTS…: against the programs of that build.
+#
+# The cases of `integration` wait most of the time: several run at once, and then those that measure, alone.
 pytest_suite()
 {
 	folder=$PWD/$1
 	suite=$2
 	shift 2
-	OLLAMA_SIM="$folder/$SIM_PROGRAM" SHARED_OLLAMA="$folder/$PROXY_PROGRAM" \
-		"$VENV/bin/python" -m pytest -q -ra --color=no -p no:cacheprovider "tests/$suite" "$@"
+	export OLLAMA_SIM="$folder/$SIM_PROGRAM" SHARED_OLLAMA="$folder/$PROXY_PROGRAM"
+	if [ "$suite" = integration ]; then
+		together=0
+		run_pytest "$suite" -m "not alone" -n "$WORKERS" --dist worksteal "$@" || together=1
+		run_pytest "$suite" -m alone "$@" && return "$together"
+		return 1
+	fi
+	run_pytest "$suite" "$@"
+}
+
+run_pytest()
+{
+	suite=$1
+	shift
+	"$VENV/bin/python" -m pytest -q -ra --color=no -p no:cacheprovider "tests/$suite" "$@"
 }
 
 # A suite is pytest's where its folder in tests/ has test_*.py, else meson's.

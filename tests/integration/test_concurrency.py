@@ -7,6 +7,8 @@ import pytest
 from programs import ask, wait_for
 from wire import request
 
+pytestmark = pytest.mark.alone
+
 LIMIT = 8
 
 
