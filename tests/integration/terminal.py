@@ -21,6 +21,8 @@ class Terminal:
     def __init__(self, argv, columns=120, rows=30, env=None):
         # dumb in colours and able to address the cursor: what is drawn is text and little else
         environment = clean_environment({"TERM": "xterm", "LC_ALL": "C.UTF-8"} | (env or {}))
+        # the terminal's size counts, not what the surroundings of the test say of theirs
+        environment = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             # the size is there before ncurses looks

@@ -103,8 +103,8 @@ def test_the_queue_is_paused_and_resumed(sim, proxy, top):
 def test_help_sort_and_a_new_size(sim, proxy, wire, top):
     server = proxy("--max-concurrent", 1, "--concurrency", "fixed")
     wires = busy(server, wire, ["one", "two"])
-    screen = top(server.url, columns=200)
-    screen.wait_for("labtwo")
+    screen = top(server.url, columns=140)
+    screen.wait_for("REASON")
     screen.press("h")
     screen.wait_for("cancel the selected request")
     screen.press("x>")
