@@ -137,21 +137,22 @@ pytest_suite()
 	folder=$PWD/$1
 	suite=$2
 	shift 2
-	export OLLAMA_SIM="$folder/$SIM_PROGRAM" SHARED_OLLAMA="$folder/$PROXY_PROGRAM"
 	if [ "$suite" = integration ]; then
 		together=0
-		run_pytest "$suite" -m "not alone" -n "$WORKERS" --dist worksteal "$@" || together=1
-		run_pytest "$suite" -m alone "$@" && return "$together"
+		run_pytest "$folder" "$suite" -m "not alone" -n "$WORKERS" --dist worksteal "$@" || together=1
+		run_pytest "$folder" "$suite" -m alone "$@" && return "$together"
 		return 1
 	fi
-	run_pytest "$suite" "$@"
+	run_pytest "$folder" "$suite" "$@"
 }
 
 run_pytest()
 {
-	suite=$1
-	shift
-	"$VENV/bin/python" -m pytest -q -ra --color=no -p no:cacheprovider "tests/$suite" "$@"
+	programs=$1
+	suite=$2
+	shift 2
+	OLLAMA_SIM="$programs/$SIM_PROGRAM" SHARED_OLLAMA="$programs/$PROXY_PROGRAM" \
+		"$VENV/bin/python" -m pytest -q -ra --color=no -p no:cacheprovider "tests/$suite" "$@"
 }
 
 # A suite is pytest's where its folder in tests/ has test_*.py, else meson's.

@@ -110,7 +110,7 @@ static void test_it_inherits_no_secrets_and_nothing_of_systemds(void **state)
 	unsetenv("LISTEN_FDS");
 	await_end(fixture);
 	assert_non_null(strstr(output(fixture), "TEST_FOLDER="));
-	assert_null(strstr(fixture->text, "SHARED_OLLAMA"));
+	assert_null(strstr(fixture->text, "SHARED_OLLAMA_"));
 	assert_null(strstr(fixture->text, "NOTIFY_SOCKET"));
 	assert_null(strstr(fixture->text, "LISTEN_FDS"));
 }
