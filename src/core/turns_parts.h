@@ -21,6 +21,15 @@ struct turns_ready {
 	enum job_class job_class; /* age included */
 };
 
+/* Projects and models with a cap that have an overdue job: more are rare, and have their turn. */
+enum { TURNS_KEPT_MOST = 16 };
+
+/* A slot of this project (model) is kept for its oldest job that is overdue for a turn. */
+struct turns_kept {
+	const struct job_group *group;
+	int64_t since_us; /* the job came */
+};
+
 /* Who waits, made anew for each decision. */
 struct turns_survey {
 	struct turns_ready *ready; /* in order of arrival */
@@ -31,6 +40,8 @@ struct turns_survey {
 	struct runner *unlooked; /* one that waits and was not asked about */
 	/* the least project counter of those that wait in this class or a higher one */
 	double least_us[CLASSES];
+	struct turns_kept kept[TURNS_KEPT_MOST];
+	size_t kept_count;
 };
 
 struct turns {
@@ -73,6 +84,8 @@ int64_t turns_ageing_us(const struct settings *settings);
 void turns_survey(struct turns *turns, const struct scheduler_view *view);
 /* Its own, and one more for each max_turn_wait that it waits (PRODUCT 3.4). */
 enum job_class turns_class(const struct job *job, const struct scheduler_view *view);
+/* The last slot of its project or model is kept for an older job, which is overdue for a turn. */
+bool turns_is_held_back(const struct turns_survey *survey, const struct job *job);
 /* It has no runner: it goes out at once. */
 bool turns_is_loose(const struct job *job);
 /* Class, then fair share, then arrival. */

@@ -90,6 +90,63 @@ static void clear(struct turns *turns, size_t places)
 	memset(&CONTAINER_OF(node, struct runner, link)->survey, 0, sizeof(struct runner_survey));
 }
 
+static bool is_kept(const struct turns_survey *survey, const struct job_group *group)
+{
+	for (size_t i = 0; i < survey->kept_count; i++) {
+		if (survey->kept[i].group == group)
+			return true;
+	}
+	return false;
+}
+
+static void keep_for(struct turns_survey *survey, const struct job *job, int group)
+{
+	const struct job_group *capped = job->groups[group];
+
+	if (!capped || capped->running_most == 0 || survey->kept_count == TURNS_KEPT_MOST ||
+		is_kept(survey, capped))
+		return;
+	survey->kept[survey->kept_count++] = (struct turns_kept){capped, job->came_us};
+}
+
+/* One that is overdue, but capped, makes no key wait: jobs of its project (its model) on loaded
+ * runners would take each slot that falls free, until its deadline. */
+static void gather_kept(struct turns_survey *survey, const struct scheduler_view *view)
+{
+	int64_t most_us = view->settings->max_turn_wait_ms * US_PER_MS;
+	size_t total = ring_count(view->ring);
+
+	survey->kept_count = 0;
+	for (size_t i = 0; i < total && most_us > 0; i++) {
+		const struct job *job = ring_at(view->ring, i);
+
+		/* The oldest stand first, but for those that came back to their place. */
+		if (view->now_us - job->came_us < most_us)
+			return;
+		if (!may_still_go(job, view->now_us) || turns_is_loose(job) ||
+			turns_is_there(job->runner))
+			continue;
+		keep_for(survey, job, GROUP_PROJECT);
+		keep_for(survey, job, GROUP_MODEL);
+	}
+}
+
+bool turns_is_held_back(const struct turns_survey *survey, const struct job *job)
+{
+	/* One without a runner goes out at once (PRODUCT 3.3). */
+	if (turns_is_loose(job) || !turns_is_there(job->runner))
+		return false;
+	for (size_t i = 0; i < survey->kept_count; i++) {
+		const struct job_group *group = survey->kept[i].group;
+
+		if ((group == job->groups[GROUP_PROJECT] || group == job->groups[GROUP_MODEL]) &&
+			job->came_us > survey->kept[i].since_us &&
+			group->running + 1 >= group->running_most)
+			return true;
+	}
+	return false;
+}
+
 /* Those that may go, and the least counter of each class and those above it. */
 static void gather(struct turns_survey *survey, const struct scheduler_view *view)
 {
@@ -106,6 +163,8 @@ static void gather(struct turns_survey *survey, const struct scheduler_view *vie
 			double *least_us;
 
 			if (!may_still_go(job, view->now_us) || job_is_capped(job))
+				continue;
+			if (survey->kept_count > 0 && turns_is_held_back(survey, job))
 				continue;
 			ready->job = job;
 			ready->job_class = aged(job, view->now_us, age_us);
@@ -167,6 +226,7 @@ void turns_survey(struct turns *turns, const struct scheduler_view *view)
 	double load_us = turns->runners.load_us > 0 ? turns->runners.load_us : SECOND_US;
 
 	clear(turns, ring_count(view->ring));
+	gather_kept(survey, view);
 	gather(survey, view);
 	for (size_t i = 0; i < survey->count; i++) {
 		if (turns_is_loose(survey->ready[i].job))
