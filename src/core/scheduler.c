@@ -316,9 +316,16 @@ bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_
 	if (is_final) {
 		runner->broken_loads = 0;
 		runner->owes_preload = false;
+		/* It may have been deleted, or made anew as one that is loaded by another path. */
+		runner->kind = RUNNER_UNKNOWN;
 	}
 	turns_load_failed(scheduler->turns, now_us);
 	return is_final;
+}
+
+void scheduler_load_refused(struct scheduler *scheduler, int64_t now_us)
+{
+	turns_load_failed(scheduler->turns, now_us);
 }
 
 bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job)

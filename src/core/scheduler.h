@@ -138,6 +138,9 @@ void scheduler_loaded(
 /* It is not up. `is_answered`: Ollama said no, or nothing in time. true: its waiting jobs are to be
  * failed; false: Ollama was gone, the load is tried again when it is back. */
 bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_t now_us);
+/* It was not even asked for: no connection came about. Tried again any number of times, as refused
+ * jobs are (PRODUCT 3.11). */
+void scheduler_load_refused(struct scheduler *scheduler, int64_t now_us);
 /* The job's own runner is being loaded now. */
 bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job);
 

@@ -53,6 +53,7 @@ struct turns {
 	struct runner *target; /* what is loaded next: latched by a cut, an unload or a load */
 	struct runner *victim; /* UNLOADING */
 	struct runner *looking;
+	bool has_moved;	     /* jobs may wait for a name that proved to be a copy */
 	struct share *cause; /* LOADING: for whose job; kept */
 	struct turns_survey survey;
 	bool is_trial; /* LOADING: whether the set fits is tried, residents are not served */
@@ -100,6 +101,8 @@ bool turns_look_for_preload(struct turns *turns, struct scheduler_answer *ret_an
 /* true: one can be loaded now; nobody waits for a turn. */
 bool turns_plan_preload(struct turns *turns, const struct scheduler_view *view,
 	struct turns_plan *ret_plan, struct runner **ret_target);
+/* Jobs that wait for a name that proved to be a copy get the key of the other. */
+void turns_move_copies(struct turns *turns, const struct scheduler_view *view);
 /* The job is sent. */
 void turns_note_keep_alive(struct turns *turns, struct job *job);
 /* true: the load under way does not come because of a runner that is to be unloaded. */
