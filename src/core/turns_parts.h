@@ -21,15 +21,6 @@ struct turns_ready {
 	enum job_class job_class; /* age included */
 };
 
-/* Projects and models with a cap that have an overdue job: more are rare, and have their turn. */
-enum { TURNS_KEPT_MOST = 16 };
-
-/* A slot of this project (model) is kept for its oldest job that is overdue for a turn. */
-struct turns_kept {
-	const struct job_group *group;
-	int64_t since_us; /* the job came */
-};
-
 /* Who waits, made anew for each decision. */
 struct turns_survey {
 	struct turns_ready *ready; /* in order of arrival */
@@ -40,8 +31,8 @@ struct turns_survey {
 	struct runner *unlooked; /* one that waits and was not asked about */
 	/* the least project counter of those that wait in this class or a higher one */
 	double least_us[CLASSES];
-	struct turns_kept kept[TURNS_KEPT_MOST];
-	size_t kept_count;
+	uint64_t number; /* of this survey */
+	bool is_kept;	 /* a slot of some project or model, see struct job_group */
 };
 
 struct turns {

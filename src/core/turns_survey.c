@@ -12,6 +12,8 @@ enum {
 	US_PER_MS = 1000,
 	/* With max_turn_wait off classes age all the same: its default. */
 	AGEING_MS = 45000,
+	/* Of so many, the oldest, one may have a slot kept: a decision is to stay cheap. */
+	KEPT_MOST = 256,
 };
 
 #define SECOND_US 1e6
@@ -90,23 +92,16 @@ static void clear(struct turns *turns, size_t places)
 	memset(&CONTAINER_OF(node, struct runner, link)->survey, 0, sizeof(struct runner_survey));
 }
 
-static bool is_kept(const struct turns_survey *survey, const struct job_group *group)
+static void keep_for(struct turns_survey *survey, const struct job *job, int which)
 {
-	for (size_t i = 0; i < survey->kept_count; i++) {
-		if (survey->kept[i].group == group)
-			return true;
-	}
-	return false;
-}
+	struct job_group *group = job->groups[which];
 
-static void keep_for(struct turns_survey *survey, const struct job *job, int group)
-{
-	const struct job_group *capped = job->groups[group];
-
-	if (!capped || capped->running_most == 0 || survey->kept_count == TURNS_KEPT_MOST ||
-		is_kept(survey, capped))
+	if (!group || group->running + 1 < group->running_most || group->running_most == 0 ||
+		(group->kept_in == survey->number && group->kept_since_us <= job->came_us))
 		return;
-	survey->kept[survey->kept_count++] = (struct turns_kept){capped, job->came_us};
+	group->kept_in = survey->number;
+	group->kept_since_us = job->came_us;
+	survey->is_kept = true;
 }
 
 /* One that is overdue, but capped, makes no key wait: jobs of its project (its model) on loaded
@@ -114,37 +109,43 @@ static void keep_for(struct turns_survey *survey, const struct job *job, int gro
 static void gather_kept(struct turns_survey *survey, const struct scheduler_view *view)
 {
 	int64_t most_us = view->settings->max_turn_wait_ms * US_PER_MS;
-	size_t total = ring_count(view->ring);
+	size_t total = most_us > 0 ? ring_count(view->ring) : 0;
+	size_t count;
 
-	survey->kept_count = 0;
-	for (size_t i = 0; i < total && most_us > 0; i++) {
-		const struct job *job = ring_at(view->ring, i);
+	if (total > KEPT_MOST)
+		total = KEPT_MOST;
+	survey->number++;
+	survey->is_kept = false;
+	for (size_t from = 0; from < total; from += count) {
+		struct job *const *jobs = ring_stretch(view->ring, from, &count);
 
-		/* The oldest stand first, but for those that came back to their place. */
-		if (view->now_us - job->came_us < most_us)
-			return;
-		if (!may_still_go(job, view->now_us) || turns_is_loose(job) ||
-			turns_is_there(job->runner))
-			continue;
-		keep_for(survey, job, GROUP_PROJECT);
-		keep_for(survey, job, GROUP_MODEL);
+		for (size_t i = 0; i < count && from + i < total; i++) {
+			const struct job *job = jobs[i];
+
+			/* The oldest stand first, but for those that came back to their place. */
+			if (view->now_us - job->came_us < most_us)
+				return;
+			if (turns_is_loose(job) || turns_is_there(job->runner) ||
+				!may_still_go(job, view->now_us))
+				continue;
+			keep_for(survey, job, GROUP_PROJECT);
+			keep_for(survey, job, GROUP_MODEL);
+		}
 	}
+}
+
+static bool is_kept_from(
+	const struct turns_survey *survey, const struct job_group *group, const struct job *job)
+{
+	return group && group->kept_in == survey->number && job->came_us > group->kept_since_us;
 }
 
 bool turns_is_held_back(const struct turns_survey *survey, const struct job *job)
 {
 	/* One without a runner goes out at once (PRODUCT 3.3). */
-	if (turns_is_loose(job) || !turns_is_there(job->runner))
-		return false;
-	for (size_t i = 0; i < survey->kept_count; i++) {
-		const struct job_group *group = survey->kept[i].group;
-
-		if ((group == job->groups[GROUP_PROJECT] || group == job->groups[GROUP_MODEL]) &&
-			job->came_us > survey->kept[i].since_us &&
-			group->running + 1 >= group->running_most)
-			return true;
-	}
-	return false;
+	return survey->is_kept && !turns_is_loose(job) && turns_is_there(job->runner) &&
+	       (is_kept_from(survey, job->groups[GROUP_PROJECT], job) ||
+		       is_kept_from(survey, job->groups[GROUP_MODEL], job));
 }
 
 /* Those that may go, and the least counter of each class and those above it. */
@@ -164,7 +165,7 @@ static void gather(struct turns_survey *survey, const struct scheduler_view *vie
 
 			if (!may_still_go(job, view->now_us) || job_is_capped(job))
 				continue;
-			if (survey->kept_count > 0 && turns_is_held_back(survey, job))
+			if (turns_is_held_back(survey, job))
 				continue;
 			ready->job = job;
 			ready->job_class = aged(job, view->now_us, age_us);
