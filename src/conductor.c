@@ -112,9 +112,13 @@ static void on_load_failed(void *arg, const struct loader_failure *failure)
 	struct conductor *conductor = arg;
 	const struct runner *runner = conductor->loading;
 	bool was_preload = runner->owes_preload;
-	bool is_final = scheduler_load_failed(
-		conductor->parts.scheduler, !failure->is_broken, ticker_now_us());
+	bool is_final = false;
 
+	if (failure->outcome == OUTCOME_UPSTREAM_REFUSED)
+		scheduler_load_refused(conductor->parts.scheduler, ticker_now_us());
+	else
+		is_final = scheduler_load_failed(
+			conductor->parts.scheduler, !failure->is_broken, ticker_now_us());
 	conductor->loading = NULL;
 	if (failure->outcome == OUTCOME_UPSTREAM_TIMEOUT)
 		watch_silence(conductor->parts.watch, runner->model, runner->key,

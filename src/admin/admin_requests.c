@@ -1,7 +1,6 @@
 /*
  * GET /api/v1/queue/requests (PRODUCT 6.6): first the jobs that do not wait for their turn, in
- * order of arrival, then those that do, in order of arrival too: `place` says who is next. One walk
- * each, however long the queue is.
+ * order of arrival, then those that do, in order of arrival too: `place` says who is next.
  */
 #include "admin/admin.h"
 

@@ -64,6 +64,20 @@ void places_keep(struct places *places, const struct job *job, int retry_after, 
 	};
 }
 
+bool places_are_kept_for(const struct places *places, const struct job *job, int64_t now_us)
+{
+	uint64_t client = hash64_text(job->record.client_ip);
+
+	for (size_t i = 0; i < places->count; i++) {
+		const struct place *place = &places->all[i];
+
+		if (place->until_us > now_us && place->client == client &&
+			place->body == job->body_hash)
+			return true;
+	}
+	return false;
+}
+
 static void put_last(struct places *places, struct job *job)
 {
 	if (job->came_us <= places->last_us)

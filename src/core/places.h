@@ -7,6 +7,7 @@
 #ifndef SO_CORE_PLACES_H
 #define SO_CORE_PLACES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,9 @@ void places_keep(struct places *places, const struct job *job, int retry_after, 
 /* Gives the job the place that is kept for it, if one is; else one behind all others, also of those
  * that came in the same moment: job->came_us differs between any two. After scheduler_enter(). */
 void places_claim(struct places *places, struct job *job, int64_t now_us);
+/* One is kept for its client and its body: it gets in though as many wait as may. Before
+ * scheduler_enter(), so what it waits for is not compared: the body says it. */
+bool places_are_kept_for(const struct places *places, const struct job *job, int64_t now_us);
 /* Forgets those whose time is over. */
 void places_sweep(struct places *places, int64_t now_us);
 /* Until when the last of the places is kept that the job waits behind: same key, class and

@@ -34,7 +34,6 @@ struct scheduler {
 	struct models models;
 	struct turns *turns;
 	struct forecast *forecast;
-	int64_t told; /* explain: places in order of arrival that were told */
 };
 
 static const char *const turn_state_names[] = {
@@ -318,6 +317,8 @@ bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_
 	if (is_final) {
 		runner->broken_loads = 0;
 		runner->owes_preload = false;
+		/* It may have been deleted, or made anew as one that is loaded by another path. */
+		runner->kind = RUNNER_UNKNOWN;
 	}
 	turns_load_failed(scheduler->turns, now_us);
 	return is_final;
@@ -326,6 +327,11 @@ bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_
 const char *scheduler_load_project(const struct scheduler *scheduler)
 {
 	return turns_load_project(scheduler->turns);
+}
+
+void scheduler_load_refused(struct scheduler *scheduler, int64_t now_us)
+{
+	turns_load_failed(scheduler->turns, now_us);
 }
 
 bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job)
@@ -341,7 +347,6 @@ bool scheduler_runs_elsewhere(const struct job *job)
 void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *view,
 	struct scheduler_report *ret_report)
 {
-	scheduler->told = 0;
 	if (view->settings->scheduler == SCHEDULER_TURNS)
 		turns_report(scheduler->turns, view, ret_report);
 	else
@@ -379,17 +384,36 @@ static void explain_cap(const struct job *job, char *reason)
 	}
 }
 
+/* Who came back to its place stands behind others in the ring. */
+static int64_t fifo_place(const struct scheduler_view *view, const struct job *job)
+{
+	bool is_behind = false;
+	int64_t place = 1;
+
+	for (size_t i = 0; i < ring_count(view->ring); i++) {
+		const struct job *other = ring_at(view->ring, i);
+
+		is_behind |= other == job;
+		if (other->state == JOB_QUEUED)
+			place += other->came_us < job->came_us ||
+				 (other->came_us == job->came_us && !is_behind);
+	}
+	return place;
+}
+
 int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES])
 {
-	int64_t place = ++scheduler->told;
 	const char *held_by = gate(view);
+	int64_t place;
 
-	if (view->settings->scheduler == SCHEDULER_TURNS)
+	if (view->settings->scheduler == SCHEDULER_TURNS) {
 		place = turns_explain(scheduler->turns, view, job, ret_reason);
-	else
+	} else {
+		place = fifo_place(view, job);
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES,
 			"waits for a free slot, %lld before this one", (long long)place - 1);
+	}
 	explain_cap(job, ret_reason);
 	if (held_by)
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES, "%s", held_by);
@@ -443,20 +467,10 @@ int64_t scheduler_place(
 {
 	char unused[SCHEDULER_REASON_BYTES];
 	struct scheduler_report report;
-	int64_t place = 0;
 
 	scheduler_report(scheduler, view, &report);
-	for (size_t i = 0; i < ring_count(view->ring); i++) {
-		const struct job *other = ring_at(view->ring, i);
-
-		if (other->state != JOB_QUEUED)
-			continue;
-		place = report.has_turns ? turns_explain(scheduler->turns, view, other, unused)
-					 : place + 1;
-		if (other == job)
-			break;
-	}
-	return place;
+	return report.has_turns ? turns_explain(scheduler->turns, view, job, unused)
+				: fifo_place(view, job);
 }
 
 const struct runners *scheduler_runners(const struct scheduler *scheduler)

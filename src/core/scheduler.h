@@ -150,6 +150,9 @@ void scheduler_loaded(
 bool scheduler_load_failed(struct scheduler *scheduler, bool is_answered, int64_t now_us);
 /* The project for whose job the load under way is; NULL: for none's. */
 const char *scheduler_load_project(const struct scheduler *scheduler);
+/* It was not even asked for: no connection came about. Tried again any number of times, as refused
+ * jobs are (PRODUCT 3.11). */
+void scheduler_load_refused(struct scheduler *scheduler, int64_t now_us);
 /* The job's own runner is being loaded now. */
 bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job);
 

@@ -576,6 +576,7 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 	bool is_alone = view->company == COMPANY_NONE;
 	bool is_ready;
 
+	turns_move_copies(turns, view);
 	sync_residency(turns, view);
 	if (view->paused || !view->upstream_usable)
 		return answer;
@@ -629,7 +630,7 @@ void turns_looked(struct turns *turns, enum runner_kind kind, int64_t now_us)
 	runner->kind = kind;
 	if (kind != RUNNER_UNKNOWN)
 		runner->was_elsewhere = kind == RUNNER_NOT_LOCAL;
-	/* It proved to be a copy: later jobs have the other's key, those that wait go at once. */
+	/* It proved to be a copy: those that wait and all later jobs have the other's key. */
 	if (runners_name(&turns->runners, runner->model) != runner->model)
 		runner->kind = RUNNER_NOT_LOCAL;
 	runner->looked_us = now_us;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/settings.h"
+#include "core/job.h"
 #include "core/residency.h"
 #include "core/ring.h"
 #include "core/turns_parts.h"
@@ -149,6 +150,54 @@ void turns_note_same(struct turns *turns, const char *model)
 
 	runners_note_same(&turns->runners, runner->model, model);
 	turns->residency_version--; /* what is loaded has other keys now */
+	turns->has_moved = true;
+}
+
+static bool has_moved(const struct turns *turns, const struct job *job)
+{
+	const struct runner *runner = job->runner;
+
+	return job->state == JOB_QUEUED && runner &&
+	       runners_name(&turns->runners, runner->model) != runner->model;
+}
+
+static void set_group(struct job *job, int which, struct job_group *group)
+{
+	job->groups[which]->waiting--;
+	job->groups[which] = group;
+	group->waiting++;
+}
+
+static void move(struct turns *turns, struct job *job, int64_t now_us)
+{
+	const struct runner *old = job->runner;
+	struct peek_result seen = {0};
+	struct runner *runner;
+
+	memcpy(seen.has_option, old->has_option, sizeof(seen.has_option));
+	memcpy(seen.option, old->option, sizeof(seen.option));
+	runner = runners_get(&turns->runners, old->spelling, &seen);
+	set_group(job, GROUP_RUNNER, &runner->jobs);
+	set_group(job, GROUP_RUNNER_CLASS, &runner->classes[job->policy.job_class]);
+	job->runner = runner;
+	free(job->record.runner);
+	job->record.runner = mem_strdup(runner->key);
+	job_load_ended(job, now_us);
+	if (runner == turns_loading(turns))
+		job_load_begun(job, now_us);
+}
+
+void turns_move_copies(struct turns *turns, const struct scheduler_view *view)
+{
+	if (!turns->has_moved)
+		return;
+	turns->has_moved = false;
+	for (size_t i = 0; i < ring_count(view->ring); i++) {
+		struct job *job = ring_at(view->ring, i);
+
+		if (has_moved(turns, job))
+			move(turns, job, view->now_us);
+	}
 }
 
 void turns_models_changed(struct turns *turns)

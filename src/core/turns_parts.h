@@ -31,6 +31,8 @@ struct turns_survey {
 	struct runner *unlooked; /* one that waits and was not asked about */
 	/* the least project counter of those that wait in this class or a higher one */
 	double least_us[CLASSES];
+	uint64_t number; /* of this survey */
+	bool is_kept;	 /* a slot of some project or model, see struct job_group */
 };
 
 struct turns {
@@ -42,6 +44,7 @@ struct turns {
 	struct runner *target; /* what is loaded next: latched by a cut, an unload or a load */
 	struct runner *victim; /* UNLOADING */
 	struct runner *looking;
+	bool has_moved;	     /* jobs may wait for a name that proved to be a copy */
 	struct share *cause; /* LOADING: for whose job; kept */
 	struct turns_survey survey;
 	bool is_trial; /* LOADING: whether the set fits is tried, residents are not served */
@@ -73,6 +76,8 @@ int64_t turns_ageing_us(const struct settings *settings);
 void turns_survey(struct turns *turns, const struct scheduler_view *view);
 /* Its own, and one more for each max_turn_wait that it waits (PRODUCT 3.4). */
 enum job_class turns_class(const struct job *job, const struct scheduler_view *view);
+/* The last slot of its project or model is kept for an older job, which is overdue for a turn. */
+bool turns_is_held_back(const struct turns_survey *survey, const struct job *job);
 /* It has no runner: it goes out at once. */
 bool turns_is_loose(const struct job *job);
 /* Class, then fair share, then arrival. */
@@ -87,6 +92,8 @@ bool turns_look_for_preload(struct turns *turns, struct scheduler_answer *ret_an
 /* true: one can be loaded now; nobody waits for a turn. */
 bool turns_plan_preload(struct turns *turns, const struct scheduler_view *view,
 	struct turns_plan *ret_plan, struct runner **ret_target);
+/* Jobs that wait for a name that proved to be a copy get the key of the other. */
+void turns_move_copies(struct turns *turns, const struct scheduler_view *view);
 /* The job is sent. */
 void turns_note_keep_alive(struct turns *turns, struct job *job);
 /* true: the load under way does not come because of a runner that is to be unloaded. */

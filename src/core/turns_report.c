@@ -211,6 +211,11 @@ static void explain_class(
 			own == CLASS_BATCH ? "after" : "before");
 }
 
+static bool gives_way(const struct turns *turns, const struct runner *runner)
+{
+	return runner->is_cut || runner == turns->victim;
+}
+
 static void explain_turn(const struct turns *turns, const struct scheduler_view *view,
 	const struct runner *runner, uint64_t before, char *reason)
 {
@@ -221,7 +226,7 @@ static void explain_turn(const struct turns *turns, const struct scheduler_view 
 		snprintf(reason, SCHEDULER_REASON_BYTES, "Ollama is asked about %s", runner->model);
 	else if (turns->state == TURN_LOADING && runner == turns->target)
 		snprintf(reason, SCHEDULER_REASON_BYTES, "%s is being loaded", runner->key);
-	else if (runner->is_cut || runner == turns->victim)
+	else if (gives_way(turns, runner))
 		snprintf(reason, SCHEDULER_REASON_BYTES, "%s gives way to %s", runner->key,
 			turns->target ? turns->target->key : "another model");
 	else if (runner->is_resident)
@@ -251,7 +256,11 @@ int64_t turns_explain(const struct turns *turns, const struct scheduler_view *vi
 	uint64_t before = count_before(turns, view, job);
 	size_t used;
 
-	if (turns_is_loose(job))
+	if (turns_is_held_back(&turns->survey, job) && !gives_way(turns, runner))
+		snprintf(ret_reason, SCHEDULER_REASON_BYTES,
+			"the free slot of its project or model is kept for an older job, which is "
+			"overdue for another model");
+	else if (turns_is_loose(job))
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES, "waits for a free slot");
 	else
 		explain_turn(turns, view, runner, before, ret_reason);

@@ -12,6 +12,8 @@ enum {
 	US_PER_MS = 1000,
 	/* With max_turn_wait off classes age all the same: its default. */
 	AGEING_MS = 45000,
+	/* Of so many, the oldest, one may have a slot kept: a decision is to stay cheap. */
+	KEPT_MOST = 256,
 };
 
 #define SECOND_US 1e6
@@ -90,6 +92,62 @@ static void clear(struct turns *turns, size_t places)
 	memset(&CONTAINER_OF(node, struct runner, link)->survey, 0, sizeof(struct runner_survey));
 }
 
+static void keep_for(struct turns_survey *survey, const struct job *job, int which)
+{
+	struct job_group *group = job->groups[which];
+
+	if (!group || group->running + 1 < group->running_most || group->running_most == 0 ||
+		(group->kept_in == survey->number && group->kept_since_us <= job->came_us))
+		return;
+	group->kept_in = survey->number;
+	group->kept_since_us = job->came_us;
+	survey->is_kept = true;
+}
+
+/* One that is overdue, but capped, makes no key wait: jobs of its project (its model) on loaded
+ * runners would take each slot that falls free, until its deadline. */
+static void gather_kept(struct turns_survey *survey, const struct scheduler_view *view)
+{
+	int64_t most_us = view->settings->max_turn_wait_ms * US_PER_MS;
+	size_t total = most_us > 0 ? ring_count(view->ring) : 0;
+	size_t count;
+
+	if (total > KEPT_MOST)
+		total = KEPT_MOST;
+	survey->number++;
+	survey->is_kept = false;
+	for (size_t from = 0; from < total; from += count) {
+		struct job *const *jobs = ring_stretch(view->ring, from, &count);
+
+		for (size_t i = 0; i < count && from + i < total; i++) {
+			const struct job *job = jobs[i];
+
+			/* The oldest stand first, but for those that came back to their place. */
+			if (view->now_us - job->came_us < most_us)
+				return;
+			if (turns_is_loose(job) || turns_is_there(job->runner) ||
+				!may_still_go(job, view->now_us))
+				continue;
+			keep_for(survey, job, GROUP_PROJECT);
+			keep_for(survey, job, GROUP_MODEL);
+		}
+	}
+}
+
+static bool is_kept_from(
+	const struct turns_survey *survey, const struct job_group *group, const struct job *job)
+{
+	return group && group->kept_in == survey->number && job->came_us > group->kept_since_us;
+}
+
+bool turns_is_held_back(const struct turns_survey *survey, const struct job *job)
+{
+	/* One without a runner goes out at once (PRODUCT 3.3). */
+	return survey->is_kept && !turns_is_loose(job) && turns_is_there(job->runner) &&
+	       (is_kept_from(survey, job->groups[GROUP_PROJECT], job) ||
+		       is_kept_from(survey, job->groups[GROUP_MODEL], job));
+}
+
 /* Those that may go, and the least counter of each class and those above it. */
 static void gather(struct turns_survey *survey, const struct scheduler_view *view)
 {
@@ -106,6 +164,8 @@ static void gather(struct turns_survey *survey, const struct scheduler_view *vie
 			double *least_us;
 
 			if (!may_still_go(job, view->now_us) || job_is_capped(job))
+				continue;
+			if (turns_is_held_back(survey, job))
 				continue;
 			ready->job = job;
 			ready->job_class = aged(job, view->now_us, age_us);
@@ -167,6 +227,7 @@ void turns_survey(struct turns *turns, const struct scheduler_view *view)
 	double load_us = turns->runners.load_us > 0 ? turns->runners.load_us : SECOND_US;
 
 	clear(turns, ring_count(view->ring));
+	gather_kept(survey, view);
 	gather(survey, view);
 	for (size_t i = 0; i < survey->count; i++) {
 		if (turns_is_loose(survey->ready[i].job))

@@ -11,7 +11,6 @@ void relay_begin_patience(struct relay_job *carried)
 	struct relay *relay = carried->relay;
 	struct job *job = &carried->job;
 
-	job->body_hash = hash64_value(&carried->body_hash);
 	places_claim(&relay->places, job, ticker_now_us());
 	patience_update(job, scheduler_expected_us(relay->parts.scheduler, job));
 	relay->is_patience_due |= job->patience_due_us != 0;

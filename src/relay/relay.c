@@ -327,15 +327,33 @@ static bool pass_model(struct relay_job *carried, bool is_valid)
 	return false;
 }
 
+/* May one more wait? Who obeyed and comes back to its place gets in (PRODUCT 3.5), as long as the
+ * ring has an entry that no job that was sent needs. */
+static enum outcome find_room(struct relay_job *carried)
+{
+	struct relay *relay = carried->relay;
+	const struct job *job = &carried->job;
+	struct admission admission = relay_admission(relay, carried->settings);
+	const struct job_group *of_project, *of_model;
+
+	if (places_are_kept_for(&relay->places, job, ticker_now_us()))
+		return OUTCOME_NONE;
+	/* Those that came in this very turn are not tested yet. */
+	if (admission_at_queue(&admission) != OUTCOME_NONE)
+		relay_test_patience(relay);
+	if (admission_at_queue(&admission) != OUTCOME_NONE)
+		return OUTCOME_QUEUE_FULL;
+	scheduler_groups(relay->parts.scheduler, job, &of_project, &of_model);
+	return admission_at_groups(&admission, &job->policy, of_project, of_model);
+}
+
 /* The body is complete: it takes a place in the ring, or there is none. */
 static void enter_queue(struct relay_job *carried)
 {
 	struct relay *relay = carried->relay;
 	struct job *job = &carried->job;
 	const struct peek_result *seen = relay_body_finish(carried);
-	struct admission admission = relay_admission(relay, carried->settings);
 	enum outcome refusal;
-	const struct job_group *of_project, *of_model;
 	int64_t now_us = ticker_now_us();
 	bool is_unload = is_mere_unload(carried, seen);
 	bool has_json = seen->valid;
@@ -350,13 +368,8 @@ static void enter_queue(struct relay_job *carried)
 		become_pass(carried);
 		return;
 	}
-	/* Those that came in this very turn are not tested yet. */
-	if (admission_at_queue(&admission) != OUTCOME_NONE)
-		relay_test_patience(relay);
-	refusal = admission_at_queue(&admission);
-	scheduler_groups(relay->parts.scheduler, job, &of_project, &of_model);
-	if (refusal == OUTCOME_NONE)
-		refusal = admission_at_groups(&admission, &job->policy, of_project, of_model);
+	job->body_hash = hash64_value(&carried->body_hash);
+	refusal = find_room(carried);
 	if (refusal == OUTCOME_NONE && !ring_put(relay->parts.ring, job))
 		refusal = OUTCOME_QUEUE_FULL;
 	if (refusal != OUTCOME_NONE) {

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from boxes import ENDLESS, chat, talker
+from programs import ask
 from wire import request
 
 # Half a second each, one at a time.
@@ -66,6 +67,36 @@ def test_a_refused_client_that_obeys_goes_in_before_later_arrivals(proxy, wire):
         assert connection.read_answer().status == 200
     order = [line["request_id"] for line in server.wait_log(2 + len(earlier) + len(later) + 1)]
     assert order.index("again") < min(order.index(f"later-{number}") for number in range(3))
+
+
+@pytest.mark.sim(config=HALF_A_SECOND)
+def test_a_client_that_obeys_gets_in_though_the_ring_is_full(proxy, wire):
+    server = proxy("--max-concurrent", 1, "--max-queue-size", 4)
+    first = wire(server.url)
+    first.send(chat(stream=False))
+    assert first.read_answer().status == 200
+    waiting = busy(server, wire, 3)
+    refused = wire(server.url)
+    refused.send(ask_v1(headers=[("X-Request-Timeout", "1200ms")], text="page 7"))
+    expect_no_time_left(refused.read_answer())
+    assert ask(server.url, "POST", "/api/v1/queue/pause", {})[0] == 200
+    server.wait_for(lambda stats: stats["in_progress"] == 0)
+    while server.stats()["queued"] < 4:
+        queued = server.stats()["queued"]
+        waiting.append(wire(server.url))
+        waiting[-1].send(chat(stream=False))
+        server.wait_for(lambda stats: stats["queued"] == queued + 1)
+    again, later = wire(server.url), wire(server.url)
+    again.send(ask_v1(headers=[("X-Request-Timeout", "60"), ("X-Request-Id", "again")], text="page 7"))
+    server.wait_for(lambda stats: stats["queued"] == 5)
+    later.send(ask_v1(text="page 8"))
+    answer = later.read_answer()
+    assert answer.status == 503
+    assert server.wait_log(1)[-1]["error_type"] == "queue_full"
+    assert ask(server.url, "POST", "/api/v1/queue/resume", {})[0] == 200
+    assert again.read_answer().status == 200
+    for connection in waiting:
+        assert connection.read_answer().status == 200
 
 
 @pytest.mark.sim(config=ENDLESS)

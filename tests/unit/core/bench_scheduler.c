@@ -20,8 +20,9 @@ enum {
 	NOW_US = 1000000,
 	KEYS = 20,
 	PROJECTS = 16,
+	OVERDUE_US = 2000,
 	FIRST_INTERACTIVE = 20, /* of the first key, see apply_rules() */
-	FORECASTS = 200,
+	FORECASTS = 20,
 	SLOTS = 4,
 };
 
@@ -76,8 +77,23 @@ static void apply_rules(struct policy *policy, int i, bool has_rules)
 	policy->model_max_concurrent = PLACES;
 }
 
+/* All wait longer than they should, and of each project one more runs than may. */
+static void measure_overdue(
+	struct scheduler *scheduler, struct scheduler_view *view, struct settings *settings)
+{
+	settings->max_turn_wait_ms = 1;
+	view->now_us += PLACES + OVERDUE_US;
+	for (int i = 0; i < PLACES; i++)
+		jobs[i].groups[GROUP_PROJECT]->running_most = 1;
+	measure("turns: ... all overdue, caps of one", scheduler, view, &jobs[0]);
+	for (int i = 0; i < PLACES; i++)
+		jobs[i].groups[GROUP_PROJECT]->running_most = PLACES;
+	settings->max_turn_wait_ms = 0;
+	view->now_us = NOW_US;
+}
+
 /* Twenty keys, sixteen projects; the first key is loaded, the others wait for their turn. */
-static void measure_turns(struct ring *ring, struct tally *tally, bool has_rules)
+static void measure_turns(struct ring *ring, struct tally *tally, bool has_rules, int projects)
 {
 	struct settings settings = {.max_concurrent = PLACES, .scheduler = SCHEDULER_TURNS};
 	struct scheduler *scheduler = scheduler_create();
@@ -96,7 +112,7 @@ static void measure_turns(struct ring *ring, struct tally *tally, bool has_rules
 	for (int i = 0; i < PLACES; i++) {
 		job_init(&jobs[i], tally);
 		jobs[i].record.model = mem_printf("model-%d", i % KEYS);
-		jobs[i].record.project = mem_printf("project-%d", i % PROJECTS);
+		jobs[i].record.project = mem_printf("project-%d", i % projects);
 		jobs[i].record.body_complete_us = NOW_US - PLACES + i;
 		apply_rules(&jobs[i].policy, i, has_rules);
 		scheduler_enter(scheduler, &settings, &jobs[i], NULL, NOW_US);
@@ -112,6 +128,8 @@ static void measure_turns(struct ring *ring, struct tally *tally, bool has_rules
 	measure(has_rules ? "turns: 20 keys, classes and caps, one goes"
 			  : "turns: 1,000 of 20 keys wait, one goes",
 		scheduler, &view, &jobs[has_rules ? FIRST_INTERACTIVE : 0]);
+	if (has_rules)
+		measure_overdue(scheduler, &view, &settings);
 	settings.max_concurrent = SLOTS;
 	measure_forecast(has_rules ? "turns: forecast, 20 keys, classes and caps"
 				   : "turns: forecast of 1,000 of 20 keys",
@@ -163,8 +181,10 @@ int main(void)
 		job_finish(&jobs[i]);
 	}
 	scheduler_destroy(scheduler);
-	measure_turns(ring, &tally, false);
-	measure_turns(ring, &tally, true);
+	measure_turns(ring, &tally, false, PROJECTS);
+	measure_turns(ring, &tally, true, PROJECTS);
+	printf("each of its own project:\n");
+	measure_turns(ring, &tally, true, PLACES);
 	ring_destroy(ring);
 	return EXIT_SUCCESS;
 }

@@ -134,13 +134,36 @@ enum job_class world_class(const struct world *world, const struct carried *carr
 	return job_class < CLASS_INTERACTIVE ? (enum job_class)job_class : CLASS_INTERACTIVE;
 }
 
+/* The last slot of its project or model may be kept for an older job, overdue for another model. */
+static bool may_be_held_back(const struct world *world, const struct carried *carried)
+{
+	const struct lives_rules *rules = &world->rules;
+	int64_t most_us = world->settings.max_turn_wait_ms * US_PER_MS;
+
+	if (!carried->job.runner || !carried->job.runner->is_resident)
+		return false;
+	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED] && most_us > 0; i++) {
+		const struct carried *other = world->in_state[JOB_QUEUED][i];
+		bool is_project = other->project == carried->project &&
+				  rules->projects[other->project].project_max_concurrent > 0;
+		bool is_model = other->model == carried->model &&
+				rules->model_running_most[other->model] > 0;
+
+		if ((is_project || is_model) && other->first_us < carried->first_us &&
+			world->now_us - other->first_us >= most_us && other->job.runner &&
+			!other->job.runner->is_resident)
+			return true;
+	}
+	return false;
+}
+
 /* As far as it depends on the job. */
 bool world_may_go(const struct world *world, const struct carried *carried)
 {
 	const struct job *job = &carried->job;
 
 	return carried->expected == JOB_QUEUED && !world_is_capped(world, carried) &&
-	       !job_is_over(job, world->now_us);
+	       !job_is_over(job, world->now_us) && !may_be_held_back(world, carried);
 }
 
 void check_rules_dispatch(struct world *world, const struct carried *carried)

@@ -53,6 +53,21 @@ static struct job *job_of(const char *ip, const char *model, uint64_t body, int6
 	return job;
 }
 
+static void test_it_is_known_who_comes_back(void **state)
+{
+	struct job *refused = job_of("10.0.0.1", "m", 7, 100);
+	struct job *other = job_of("10.0.0.2", "m", 7, 100);
+	struct job *another = job_of("10.0.0.1", "m", 8, 100);
+
+	assert_false(places_are_kept_for(&places, refused, 100 * S));
+	places_keep(&places, refused, 12, 100 * S);
+	assert_true(places_are_kept_for(&places, refused, 101 * S));
+	assert_true(places_are_kept_for(&places, refused, 116 * S));
+	assert_false(places_are_kept_for(&places, other, 101 * S));
+	assert_false(places_are_kept_for(&places, another, 101 * S));
+	assert_false(places_are_kept_for(&places, refused, 117 * S));
+}
+
 static void test_who_comes_back_has_its_old_place(void **state)
 {
 	struct job *refused = job_of("10.0.0.1", "m", 7, 100);
@@ -195,6 +210,7 @@ int main(void)
 {
 #define UNIT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		UNIT(test_it_is_known_who_comes_back),
 		UNIT(test_who_comes_back_has_its_old_place),
 		UNIT(test_address_model_and_body_must_be_the_same),
 		UNIT(test_a_place_is_kept_until_shortly_after),

@@ -325,6 +325,39 @@ static void test_a_load_that_breaks_twice_is_final(void **state)
 	assert_true(scheduler_load_failed(scheduler, true, now_us));
 }
 
+/* Refused any number of times, as a job is (PRODUCT 3.11); what broke before counts on. */
+static void test_a_load_that_is_refused_is_tried_again(void **state)
+{
+	tell(NULL, NULL);
+	add("a");
+	for (int i = 0; i < 5; i++) {
+		expect_verdict(SCHEDULER_LOAD, "a:latest");
+		scheduler_load_refused(scheduler, now_us);
+	}
+	expect_verdict(SCHEDULER_LOAD, "a:latest");
+	assert_false(scheduler_load_failed(scheduler, false, now_us));
+	expect_verdict(SCHEDULER_LOAD, "a:latest");
+	scheduler_load_refused(scheduler, now_us);
+	expect_verdict(SCHEDULER_LOAD, "a:latest");
+	assert_true(scheduler_load_failed(scheduler, false, now_us));
+}
+
+/* It may embed by now, and was loaded by the wrong path. */
+static void test_after_a_failed_load_it_is_asked_what_the_model_is(void **state)
+{
+	struct scheduler_view seen;
+
+	tell(NULL, NULL);
+	add("a");
+	expect_verdict(SCHEDULER_LOAD, "a:latest");
+	assert_true(scheduler_load_failed(scheduler, true, now_us));
+	seen = view();
+	assert_int_equal(scheduler_next(scheduler, &seen).verdict, SCHEDULER_LOOK);
+	scheduler_looked(scheduler, RUNNER_EMBEDS, now_us);
+	assert_int_equal(jobs[0].runner->kind, RUNNER_EMBEDS);
+	expect_verdict(SCHEDULER_LOAD, "a:latest");
+}
+
 static void test_the_deadline_stands_still_during_its_own_load(void **state)
 {
 	struct job *job;
@@ -374,6 +407,8 @@ int main(void)
 		TURNS_TEST(test_least_served_project_goes_first_and_one_project_in_order),
 		TURNS_TEST(test_a_returning_project_has_saved_up_nothing),
 		TURNS_TEST(test_a_load_that_breaks_twice_is_final),
+		TURNS_TEST(test_a_load_that_is_refused_is_tried_again),
+		TURNS_TEST(test_after_a_failed_load_it_is_asked_what_the_model_is),
 		TURNS_TEST(test_the_deadline_stands_still_during_its_own_load),
 		TURNS_TEST(test_a_restarted_ollama_has_nothing_loaded),
 	};

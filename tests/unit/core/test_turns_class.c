@@ -426,6 +426,45 @@ static void test_a_cap_that_shows_takes_a_cut_back(void **state)
 	assert_false(jobs[3].runner->is_cut);
 }
 
+/* Its project's other jobs would take each slot that falls free, until its deadline. */
+static void test_a_slot_is_kept_for_a_capped_job_that_is_overdue(void **state)
+{
+	struct job *other;
+
+	one_fits("a", "b");
+	add_capped("a", "narrow", 1, 0);
+	send_next(&jobs[1]);
+	other = add_capped("b", "narrow", 1, 0);
+	add_capped("a", "narrow", 1, 0);
+	now_us += S;
+	finish(&jobs[1]);
+	/* Not overdue yet: the loaded one is served. */
+	send_next(&jobs[3]);
+	now_us += AGE_S * S;
+	add_capped("a", "narrow", 1, 0);
+	finish(&jobs[3]);
+	expect_verdict(SCHEDULER_UNLOAD, "a:latest");
+	explain(&jobs[4], "a:latest gives way to b:latest");
+	unloaded(NULL);
+	load("b:latest");
+	send_next(other);
+	expect_nothing();
+}
+
+static void test_what_is_kept_for_an_overdue_job_is_told(void **state)
+{
+	one_fits("a", "b");
+	add_capped("a", "wide", 0, 0);
+	send_next(&jobs[1]);
+	add_capped("b", "narrow", 1, 0);
+	now_us += AGE_S * S;
+	add_capped("a", "narrow", 1, 0);
+	now_us += S;
+	expect_nothing();
+	explain(&jobs[3], "the free slot of its project or model is kept for an older job, which "
+			  "is overdue for another model");
+}
+
 static void test_the_newest_rule_is_the_cap(void **state)
 {
 	settings.max_concurrent = 3;
@@ -542,6 +581,8 @@ int main(void)
 		CLASS_TEST(test_capped_jobs_cause_no_swap),
 		CLASS_TEST(test_a_capped_runner_gives_way),
 		CLASS_TEST(test_a_cap_that_shows_takes_a_cut_back),
+		CLASS_TEST(test_a_slot_is_kept_for_a_capped_job_that_is_overdue),
+		CLASS_TEST(test_what_is_kept_for_an_overdue_job_is_told),
 		CLASS_TEST(test_the_newest_rule_is_the_cap),
 		CLASS_TEST(test_caps_hold_while_nothing_is_known),
 		CLASS_TEST(test_a_load_is_put_down_to_the_project_of_the_first_that_counts),

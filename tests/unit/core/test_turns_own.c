@@ -524,14 +524,36 @@ static void test_a_copy_has_the_key_of_the_other(void **state)
 	tell("z", NULL);
 	first = add("z");
 	look(RUNNER_GENERATES, "a:latest");
-	/* This one goes at once: that it is a copy was not known when it came. */
+	/* That it is a copy was not known when it came. */
+	look(RUNNER_GENERATES, "a:latest");
+	assert_string_equal(first->record.runner, "a:latest");
 	send_next(first);
 	finish(first);
 	second = add("Z:latest");
 	assert_string_equal(second->record.runner, "a:latest");
-	look(RUNNER_GENERATES, "a:latest");
 	send_next(second);
 	send_next(add("a"));
+}
+
+/* Those that came before the look have a turn, too: the load is ours, and nobody's leaving aborts
+ * it. */
+static void test_the_first_jobs_of_a_copy_wait_for_a_load_of_ours(void **state)
+{
+	struct peek_result seen = {
+		.has_option = {[PEEK_NUM_CTX] = true}, .option = {[PEEK_NUM_CTX] = 8192}};
+	struct job *plain, *other;
+
+	tell(NULL, NULL);
+	plain = add("z");
+	other = add_with("z", &seen);
+	look(RUNNER_GENERATES, "a:latest");
+	expect_verdict(SCHEDULER_LOAD, "a:latest");
+	assert_string_equal(plain->runner->model, "a:latest");
+	assert_string_equal(other->record.runner, "a:latest num_ctx=8192");
+	assert_int_equal(plain->runner->jobs.waiting, 1);
+	expect_nothing();
+	loaded("z", NULL);
+	send_next(plain);
 }
 
 static void test_copies_are_looked_for_again_when_models_change(void **state)
@@ -658,6 +680,7 @@ int main(void)
 		TEST(test_one_that_gives_way_is_not_touched),
 		TEST(test_what_was_evicted_is_told_again),
 		TEST(test_a_copy_has_the_key_of_the_other),
+		TEST(test_the_first_jobs_of_a_copy_wait_for_a_load_of_ours),
 		TEST(test_copies_are_looked_for_again_when_models_change),
 		TEST(test_a_load_that_does_not_come_is_freed),
 		TEST(test_sooner_where_loads_were_measured),
