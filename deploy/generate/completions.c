@@ -6,7 +6,8 @@
 #include "parts.h"
 
 /* Flags of the program itself that are no keys. */
-static const char *const plain_flags[] = {"--help", "--version"};
+static const char *const plain_flags[] = {
+	"--check-config", "--print-config", "--help", "--version"};
 enum { PLAIN_FLAGS = 2 };
 
 /* In quotes of a shell. */
@@ -136,7 +137,9 @@ void completion_zsh(void)
 		puts(" \\\n\t\t'*:argument:_files'\n\t;;");
 	}
 	puts("*)\n\t_arguments \\\n\t\t'(-c --config)'{-c,--config}'[the configuration "
-	     "file]:FILE:_files' \\\n\t\t'--help[a list of the flags]' \\\n\t\t'--version[the "
+	     "file]:FILE:_files' \\\n\t\t'--check-config[says whether the configuration is fine]' "
+	     "\\\n\t\t'--print-config[every key, as a file]' \\\n\t\t'--help[a list of the flags]' "
+	     "\\\n\t\t'--version[the "
 	     "version]' \\");
 	for (size_t i = 0; i < keys_count; i++) {
 		char *flag = key_flag(&keys[i]);
@@ -190,6 +193,9 @@ void completion_fish(void)
 	printf("complete -c shared-ollama -n 'not __fish_seen_subcommand_from %s' -s c -l config "
 	       "-r -F -d 'the configuration file'\n",
 		names);
+	for (size_t i = 0; i < PLAIN_FLAGS; i++)
+		printf("complete -c shared-ollama -n __fish_is_first_arg -l %s\n",
+			plain_flags[i] + strlen("--"));
 	for (size_t i = 0; i < keys_count; i++) {
 		char *flag = key_flag(&keys[i]);
 		char *outside = mem_printf("-n 'not __fish_seen_subcommand_from %s'", names);

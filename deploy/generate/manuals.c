@@ -130,12 +130,18 @@ void manual_program(void)
 	     "Durations are seconds,\nfractions allowed, or carry ms, s, m or h; sizes are bytes "
 	     "or carry k, m or g (1024).\n.TP\n.BR \\-c \", \" \\-\\-config \" \" \\fIFILE\\fR "
 	     "\", \" SHARED_OLLAMA_CONFIG\n"
-	     "The configuration file, see\n.BR shared\\-ollama.conf (5).\n.TP\n.B \\-\\-help\n"
+	     "The configuration file, see\n.BR shared\\-ollama.conf (5).\n.TP\n.B "
+	     "\\-\\-check\\-config\n"
+	     "Says whether file, environment and flags are fine; exit status 1 if not.\n"
+	     ".TP\n.B \\-\\-print\\-config\nEvery key with unit, default and value, as a "
+	     "file.\n.TP\n.B \\-\\-help\n"
 	     "A short list of these.\n.TP\n.B \\-\\-version\nThe version.");
 	put_flags();
 	puts(".SH SIGNALS\n.TP\n.B SIGTERM, SIGINT\nWhat runs and waits is served, new requests "
 	     "get 503, within drain_timeout; a second one stops at once.\n.TP\n.B SIGHUP\nReads "
-	     "again what can be reloaded.\n.TP\n.B SIGUSR1\nOpens the request log again, for "
+	     "again the configuration, all of it or nothing.\n.TP\n.B SIGUSR2\nHands over to the "
+	     "program that stands there now, without a refused connection or a cut "
+	     "stream.\n.TP\n.B SIGUSR1\nOpens the request log again, for "
 	     "logrotate.");
 	puts(".SH EXIT STATUS\n0: fine; 1: it could not start, or failed; 2: wrong usage.");
 	puts(".SH FILES\n.TP\n.I /etc/shared\\-ollama/shared\\-ollama.conf\nThe service's "

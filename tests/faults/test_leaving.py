@@ -13,7 +13,7 @@ def test_a_thousand_clients_leave_at_random_points(proxy):
         upstream = Upstream()
         await upstream.up()
         server = await asyncio.to_thread(
-            proxy, "--max-concurrent", 16, "--max-queue-size", 200,
+            proxy, "--max-concurrent", 16, "--concurrency", "fixed", "--max-queue-size", 200,
             upstream=f"http://127.0.0.1:{upstream.port}"
         )
         figures = await loads.leaving(server.port, upstream)
