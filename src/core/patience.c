@@ -6,6 +6,10 @@ enum {
 	RETRY_AFTER_LEAST_S = 1,
 	RETRY_AFTER_MOST_S = 60,
 	US_PER_S = 1000 * 1000,
+	/* A queue of fifty takes some 0.05 ms; thousands, each of its own project, many ms: then
+	   with the rests tests are to be a tenth of the time. */
+	CHEAP_TEST_US = 500,
+	RESTS = 9,
 };
 
 /* A start that is farther away is known less well. */
@@ -44,4 +48,9 @@ int patience_retry_after(const struct job *job, int64_t start_us, int64_t servic
 	if (wait_us >= (int64_t)RETRY_AFTER_MOST_S * US_PER_S)
 		return RETRY_AFTER_MOST_S;
 	return (int)((wait_us + US_PER_S - 1) / US_PER_S);
+}
+
+int64_t patience_rest_us(int64_t cost_us)
+{
+	return cost_us > CHEAP_TEST_US ? RESTS * cost_us : 0;
 }

@@ -24,5 +24,8 @@ void patience_update(struct job *job, int64_t service_us);
 bool patience_is_late(const struct job *job, int64_t now_us, int64_t start_us, int64_t service_us);
 /* Whole seconds, 1 to 60: when its client, with all its patience, will be in time. */
 int patience_retry_after(const struct job *job, int64_t start_us, int64_t service_us);
+/* A test of all that wait took the processor so long: until the next one so much time is to pass.
+ * 0: it was cheap. */
+int64_t patience_rest_us(int64_t cost_us);
 
 #endif

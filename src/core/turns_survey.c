@@ -13,7 +13,7 @@ enum {
 	/* With max_turn_wait off classes age all the same: its default. */
 	AGEING_MS = 45000,
 	/* Of so many, the oldest, one may have a slot kept: a decision is to stay cheap. */
-	KEPT_MOST = 256,
+	KEPT_MOST = 128,
 };
 
 #define SECOND_US 1e6

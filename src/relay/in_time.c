@@ -1,5 +1,11 @@
 /* Clients that will not wait for ever (PRODUCT 3.5): whoever cannot be answered in time is told so,
  * with a time at which it can be, and its place is kept. */
+#include <time.h>
+
+#include <event2/event.h>
+
+#include "base/delay.h"
+#include "base/memory.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "core/patience.h"
@@ -16,6 +22,8 @@ void relay_begin_patience(struct relay_job *carried)
 	relay->is_patience_due |= job->patience_due_us != 0;
 }
 
+enum { US_PER_S = 1000 * 1000, NS_PER_US = 1000 };
+
 /* Its start was forecast. The job must not be used afterwards. */
 static void refuse(struct relay_job *carried)
 {
@@ -28,13 +36,22 @@ static void refuse(struct relay_job *carried)
 	relay_fail(carried, OUTCOME_NO_TIME_LEFT, NULL);
 }
 
+/* They are to come back after all those that were told so before them. Once in a turn of the loop:
+ * many clients' times may be up in the same moment. */
+static void forecast_return(struct relay *relay)
+{
+	struct scheduler_view view = relay->parts.on_view(relay->parts.arg);
+
+	if (relay->told_us == view.now_us)
+		return;
+	relay->told_us = view.now_us;
+	view.all_are_back = true;
+	scheduler_forecast(relay->parts.scheduler, &view);
+}
+
 void relay_out_of_time(struct relay_job *carried)
 {
-	struct relay_parts *parts = &carried->relay->parts;
-	struct scheduler_view view = parts->on_view(parts->arg);
-
-	view.all_are_back = true;
-	scheduler_forecast(parts->scheduler, &view);
+	forecast_return(carried->relay);
 	refuse(carried);
 }
 
@@ -83,25 +100,20 @@ static bool find_late(struct relay *relay, const struct scheduler_view *view)
 	return is_somebody;
 }
 
-void relay_test_patience(struct relay *relay)
+static void test_patience(struct relay *relay)
 {
-	struct scheduler_view view;
+	struct scheduler_view view = relay->parts.on_view(relay->parts.arg);
 	struct list *node;
 	struct list *following;
 
-	if (!relay->is_patience_due)
-		return;
-	relay->is_patience_due = false;
-	view = relay->parts.on_view(relay->parts.arg);
 	/* Nobody knows when the gates open: then only its own time ends a wait. */
 	if (!update_all(relay) || view.paused || !view.upstream_usable)
 		return;
 	scheduler_forecast(relay->parts.scheduler, &view);
+	relay->told_us = 0;
 	if (!find_late(relay, &view))
 		return;
-	/* They are to come back after all those that were told so before them. */
-	view.all_are_back = true;
-	scheduler_forecast(relay->parts.scheduler, &view);
+	forecast_return(relay);
 	LIST_EACH_SAFE(&relay->jobs, node, following)
 	{
 		struct job *job = CONTAINER_OF(node, struct job, link);
@@ -109,4 +121,46 @@ void relay_test_patience(struct relay *relay)
 		if (job->is_late)
 			refuse(relay_job_of(job));
 	}
+}
+
+static int64_t cpu_us(void)
+{
+	struct timespec used = {0};
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (int64_t)used.tv_sec * US_PER_S + used.tv_nsec / NS_PER_US;
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay *relay = arg;
+
+	relay->parts.on_changed(relay->parts.arg);
+}
+
+static void wake_at(struct relay *relay, int64_t wait_us)
+{
+	if (!relay->patience_wake)
+		relay->patience_wake = evtimer_new(relay->parts.base, on_wake, relay);
+	if (!relay->patience_wake)
+		mem_out(sizeof(*relay));
+	if (!evtimer_pending(relay->patience_wake, NULL))
+		delay_start(relay->patience_wake, wait_us);
+}
+
+void relay_test_patience(struct relay *relay)
+{
+	int64_t rest_us = relay->patience_rests_until_us - ticker_now_us();
+	int64_t begun_us;
+
+	if (!relay->is_patience_due)
+		return;
+	if (rest_us > 0) {
+		wake_at(relay, rest_us);
+		return;
+	}
+	relay->is_patience_due = false;
+	begun_us = cpu_us();
+	test_patience(relay);
+	relay->patience_rests_until_us = ticker_now_us() + patience_rest_us(cpu_us() - begun_us);
 }

@@ -47,6 +47,8 @@ void relay_destroy(struct relay *relay)
 	relay_stop(relay);
 	graveyard_run(relay->parts.graveyard);
 	liveness_finish(&relay->life);
+	if (relay->patience_wake)
+		event_free(relay->patience_wake);
 	settings_return(relay->settings);
 	free(relay);
 }

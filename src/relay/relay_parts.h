@@ -32,6 +32,9 @@ struct relay {
 	bool draining;
 	struct places places; /* of clients that were told to come back */
 	bool is_patience_due; /* what may make somebody late happened since it was tested */
+	int64_t patience_rests_until_us; /* the last test was dear */
+	struct event *patience_wake;	 /* then; NULL: none was yet */
+	int64_t told_us; /* when starts were last forecast for who is to come back */
 };
 
 /* A job with everything that hangs on it. */

@@ -112,10 +112,19 @@ static void test_a_load_stops_the_queues_bound_only(void **state)
 	assert_int_equal(job_wait_end_us(&job), 116 * S);
 }
 
+/* However many wait and come, most of the time is left for others. */
+static void test_dear_tests_are_followed_by_a_rest(void **state)
+{
+	assert_int_equal(patience_rest_us(60), 0);
+	assert_int_equal(patience_rest_us(500), 0);
+	assert_int_equal(patience_rest_us(5000), 45000);
+}
+
 int main(void)
 {
 #define UNIT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		UNIT(test_dear_tests_are_followed_by_a_rest),
 		UNIT(test_patience_counts_from_the_head),
 		UNIT(test_without_patience_nobody_is_late),
 		UNIT(test_late_by_the_forecast),
