@@ -12,8 +12,7 @@ SELF=tests/run.sh
 REQUIRED_SUITES="lint unit loop fuzz sim integration conformance faults package"
 # 1: figures below the thresholds fail the step `coverage`.
 COVERAGE_ENFORCE=${COVERAGE_ENFORCE:-1}
-# The aim is 95; the turns' rarer branches brought it to 93.8.
-CORE_BRANCHES_PERCENT=93
+CORE_BRANCHES_PERCENT=95
 SRC_LINES_PERCENT=85
 # two cores
 JOBS=2
