@@ -22,8 +22,8 @@ WIDE_OPEN = [
     for key in ("max-concurrent", "max-concurrent-limit", "max-queue-size", "max-reading")
     for option in ("--" + key, "1024")
 ]
-# The upstream has no /api/ps, and what stands in front is measured, not who is next.
-WIDE_OPEN += ["--scheduler", "fifo"]
+# What stands in front is measured, not who is next.
+WIDE_OPEN += ["--scheduler", "fifo", "--concurrency", "fixed"]
 # The old service's limits.
 OLD_LIMITS = {"max_concurrent": 3, "max_queue_size": 50, "default_timeout_s": 60}
 LOAD_LIMIT_S = 1800
@@ -109,7 +109,7 @@ class Bench:
         if os.path.exists(log):
             os.unlink(log)
         upstream = self.start(servers.Simulator, self.build, self.out, config, scale)
-        options = ["--max-concurrent", str(OLD_LIMITS["max_concurrent"])]
+        options = ["--concurrency", "fixed", "--max-concurrent", str(OLD_LIMITS["max_concurrent"])]
         options += ["--max-queue-size", str(OLD_LIMITS["max_queue_size"])]
         options += ["--default-timeout", str(OLD_LIMITS["default_timeout_s"] / scale)]
         ours = self.start(servers.SharedOllama, self.build, self.out, upstream.port, log, options)

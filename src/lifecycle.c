@@ -116,11 +116,6 @@ bool lifecycle_is_draining(const struct lifecycle *lifecycle)
 	return lifecycle->phase == PHASE_DRAINING || lifecycle->phase == PHASE_STOPPING;
 }
 
-bool lifecycle_is_leaving(const struct lifecycle *lifecycle)
-{
-	return lifecycle->phase == PHASE_LEAVING;
-}
-
 void lifecycle_leave(struct lifecycle *lifecycle)
 {
 	lifecycle->phase = PHASE_LEAVING;

@@ -51,7 +51,6 @@ bool lifecycle_has_ended(const struct lifecycle *lifecycle);
  * in which a request that is on its way arrives.
  */
 void lifecycle_leave(struct lifecycle *lifecycle);
-bool lifecycle_is_leaving(const struct lifecycle *lifecycle);
 /* After that: no new request can come any more. */
 bool lifecycle_is_closed(const struct lifecycle *lifecycle);
 

@@ -214,11 +214,6 @@ size_t pool_idle_connections(const struct pool *pool)
 	return pool->idle_count;
 }
 
-struct event_base *pool_base(const struct pool *pool)
-{
-	return pool->base;
-}
-
 struct graveyard *pool_graveyard(const struct pool *pool)
 {
 	return pool->graveyard;

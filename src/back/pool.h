@@ -75,7 +75,6 @@ bool pool_is_use(const char *method);
 
 /* A body could not be read: see pool_failed_locally(). */
 void pool_note_local_failure(struct pool *pool);
-struct event_base *pool_base(const struct pool *pool);
 struct graveyard *pool_graveyard(const struct pool *pool);
 /* Closes what was idle for POOL_IDLE_US; a timer does so by itself. */
 void pool_sweep(struct pool *pool);

@@ -39,7 +39,7 @@ double forecast_left_us(double mean_us, double held_us)
 	return left_us > overtime_us ? left_us : overtime_us;
 }
 
-void *forecast_grow(void *items, size_t count, size_t *room, size_t bytes)
+static void *grow(void *items, size_t count, size_t *room, size_t bytes)
 {
 	if (count < *room)
 		return items;
@@ -66,7 +66,7 @@ void forecast_begin(struct forecast *forecast, const struct forecast_box *box)
 
 size_t forecast_add_key(struct forecast *forecast, const struct forecast_key *key)
 {
-	forecast->keys = forecast_grow(forecast->keys, forecast->keys_count, &forecast->keys_room,
+	forecast->keys = grow(forecast->keys, forecast->keys_count, &forecast->keys_room,
 		sizeof(forecast->keys[0]));
 	forecast->keys[forecast->keys_count] = (struct forecast_run_key){.is = *key};
 	return forecast->keys_count++;
@@ -80,7 +80,7 @@ static long cap_of(struct forecast *forecast, const struct job_group *group)
 		if (forecast->caps[i].group == group)
 			return (long)i;
 	}
-	forecast->caps = forecast_grow(forecast->caps, forecast->caps_count, &forecast->caps_room,
+	forecast->caps = grow(forecast->caps, forecast->caps_count, &forecast->caps_room,
 		sizeof(forecast->caps[0]));
 	forecast->caps[forecast->caps_count] = (struct forecast_cap){.group = group};
 	return (long)forecast->caps_count++;
@@ -104,8 +104,8 @@ void forecast_take_slot(struct forecast *forecast, const struct forecast_slot *s
 {
 	struct forecast_run_key *key = &forecast->keys[slot->key];
 
-	forecast->slots = forecast_grow(forecast->slots, forecast->slots_count,
-		&forecast->slots_room, sizeof(forecast->slots[0]));
+	forecast->slots = grow(forecast->slots, forecast->slots_count, &forecast->slots_room,
+		sizeof(forecast->slots[0]));
 	forecast->slots[forecast->slots_count++] = *slot;
 	key->running++;
 	key->running_high += slot->rank >= forecast->box.rank_most;
@@ -121,7 +121,7 @@ static size_t project_of(struct forecast *forecast, const struct forecast_job *j
 		if (forecast->projects[i].name == job->project)
 			return i;
 	}
-	forecast->projects = forecast_grow(forecast->projects, forecast->projects_count,
+	forecast->projects = grow(forecast->projects, forecast->projects_count,
 		&forecast->projects_room, sizeof(forecast->projects[0]));
 	forecast->projects[forecast->projects_count] =
 		(struct forecast_project){job->project, job->served_us};
@@ -148,8 +148,8 @@ static size_t lane_of(struct forecast *forecast, const struct forecast_job *job)
 			memcmp(lane->caps, made.caps, sizeof(made.caps)) == 0)
 			return i;
 	}
-	forecast->lanes = forecast_grow(forecast->lanes, forecast->lanes_count,
-		&forecast->lanes_room, sizeof(forecast->lanes[0]));
+	forecast->lanes = grow(forecast->lanes, forecast->lanes_count, &forecast->lanes_room,
+		sizeof(forecast->lanes[0]));
 	forecast->lanes[forecast->lanes_count] = made;
 	return forecast->lanes_count++;
 }
@@ -158,7 +158,7 @@ void forecast_add_job(struct forecast *forecast, const struct forecast_job *job)
 {
 	size_t lane = lane_of(forecast, job);
 
-	forecast->jobs = forecast_grow(forecast->jobs, forecast->jobs_count, &forecast->jobs_room,
+	forecast->jobs = grow(forecast->jobs, forecast->jobs_count, &forecast->jobs_room,
 		sizeof(forecast->jobs[0]));
 	forecast->jobs[forecast->jobs_count] = (struct forecast_entry){
 		.is = *job, .lane = lane, .order = forecast->jobs_count, .next = FORECAST_NONE};
@@ -207,8 +207,8 @@ static void note_absent(struct forecast *forecast, size_t at)
 {
 	size_t place = forecast->absent_count;
 
-	forecast->absent = forecast_grow(forecast->absent, forecast->absent_count,
-		&forecast->absent_room, sizeof(forecast->absent[0]));
+	forecast->absent = grow(forecast->absent, forecast->absent_count, &forecast->absent_room,
+		sizeof(forecast->absent[0]));
 	for (; place > 0 && forecast->jobs[forecast->absent[place - 1]].is.comes_us >
 				    forecast->jobs[at].is.comes_us;
 		place--)

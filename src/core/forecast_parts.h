@@ -87,7 +87,6 @@ struct forecast {
 	long target;
 };
 
-void *forecast_grow(void *items, size_t count, size_t *room, size_t bytes);
 /* It is there from now on. */
 void forecast_come(struct forecast *forecast, struct forecast_entry *entry);
 void forecast_take_slot(struct forecast *forecast, const struct forecast_slot *slot);

@@ -102,8 +102,6 @@ bool turns_free_load(struct turns *turns, const struct scheduler_view *view,
 
 /* turns_plan.c */
 bool turns_is_overdue(const struct runner *runner, const struct scheduler_view *view);
-/* It has an interactive job, and what the other's turn is made of is all of lower class. */
-bool turns_outranks(const struct runner *runner, const struct runner *other);
 /* It is loaded, or has requests in flight and may be. */
 bool turns_is_there(const struct runner *runner);
 bool turns_waits_for_turn(const struct runner *runner);

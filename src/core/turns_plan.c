@@ -26,7 +26,8 @@ static enum job_class highest_of_turn(const struct runner *runner)
 	return CLASS_NORMAL;
 }
 
-bool turns_outranks(const struct runner *runner, const struct runner *other)
+/* It has an interactive job, and what the other's turn is made of is all of lower class. */
+static bool outranks(const struct runner *runner, const struct runner *other)
 {
 	return runner->survey.is_interactive && highest_of_turn(other) < CLASS_INTERACTIVE;
 }
@@ -117,7 +118,7 @@ double turns_floor_us(
 {
 	double load_us = runner_load_us(&turns->runners, target);
 
-	if (turns_outranks(target, victim))
+	if (outranks(target, victim))
 		return TURNS_FLOOR_LOADS_INTERACTIVE * load_us;
 	return TURNS_FLOOR_LOADS * load_us * victim->grow;
 }
@@ -130,8 +131,7 @@ static bool may_cut(const struct turns *turns, const struct runner *victim,
 		return false;
 	if ((double)(view->now_us - victim->began_us) < turns_floor_us(turns, victim, target))
 		return false;
-	return turns_is_overdue(target, view) || turns_outranks(target, victim) ||
-	       !victim->survey.counts;
+	return turns_is_overdue(target, view) || outranks(target, victim) || !victim->survey.counts;
 }
 
 static bool may_release(const struct turns *turns, const struct runner *victim,
@@ -277,7 +277,7 @@ int64_t turns_held_until(const struct turns *turns, const struct runner *victim,
 	int64_t until_us = victim->idle_since_us;
 
 	/* One that it outranks is overdue at once. */
-	if (!until_us || turns_outranks(target, victim))
+	if (!until_us || outranks(target, victim))
 		return 0;
 	if (until_us < target->survey.oldest_us)
 		until_us = target->survey.oldest_us;

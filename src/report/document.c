@@ -65,15 +65,6 @@ void document_note(struct document *document, const char *format, ...)
 	va_end(arguments);
 }
 
-const struct table *document_find(const struct document *document, const char *id)
-{
-	for (size_t i = 0; i < document->tables_count; i++) {
-		if (strcmp(document->tables[i].id, id) == 0)
-			return &document->tables[i];
-	}
-	return NULL;
-}
-
 static struct cell *add_cell(struct table *table)
 {
 	if (table->cells_count == table->cells_room) {

@@ -65,8 +65,6 @@ void document_finish(struct document *document);
 struct table *document_add(struct document *document, enum shape shape, const char *id,
 	const char *title, const struct column *columns, size_t columns_count);
 void document_note(struct document *document, const char *format, ...) PRINTF_LIKE(2, 3);
-/* NULL: there is none. */
-const struct table *document_find(const struct document *document, const char *id);
 
 /* Cells in the order of the columns. */
 void table_text(struct table *table, const char *text);
