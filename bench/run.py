@@ -22,8 +22,6 @@ WIDE_OPEN = [
     for key in ("max-concurrent", "max-concurrent-limit", "max-queue-size", "max-reading")
     for option in ("--" + key, "1024")
 ]
-# The upstream has no /api/ps, and what stands in front is measured, not who is next.
-WIDE_OPEN += ["--scheduler", "fifo"]
 # The old service's limits.
 OLD_LIMITS = {"max_concurrent": 3, "max_queue_size": 50, "default_timeout_s": 60}
 LOAD_LIMIT_S = 1800
