@@ -1,0 +1,87 @@
+/*
+ * The reading half of a client connection on plain TCP: a recv() into the bufferevent's input,
+ * where libevent's own read asks the kernel first how much there is and never takes over 4 KiB. A
+ * TLS connection is read by its bufferevent. Called by client.c; the event is the client's.
+ */
+#include "front/client_parts.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include "base/memory.h"
+
+enum {
+	/* What a request without a large body fits into. */
+	READ_BYTES = 4 * 1024,
+	/* Of a body there is more; another turn begins after it, so that no connection waits long.
+	 */
+	READ_BODY_BYTES = 64 * 1024,
+};
+
+/* As recv(). By way of memory of our own: space reserved in the input would stay with the few bytes
+ * that a slow client sends, for as long as its body is kept. Heads hold keys, so nothing is left
+ * there. */
+static ssize_t receive(const struct client *client, size_t most)
+{
+	static char bytes[READ_BODY_BYTES];
+	struct evbuffer *input = bufferevent_get_input(client->connection);
+	ssize_t got = recv(client->fd, bytes, most, MSG_DONTWAIT);
+
+	if (got <= 0)
+		return got;
+	evbuffer_unfreeze(input, 0);
+	if (evbuffer_add(input, bytes, (size_t)got) != 0)
+		mem_out((size_t)got);
+	evbuffer_freeze(input, 0);
+	explicit_bzero(bytes, (size_t)got);
+	return got;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *client = arg;
+	bool is_in_body = client->state == CLIENT_BODY || client->state == CLIENT_LINGERING;
+	ssize_t got = receive(client, is_in_body ? READ_BODY_BYTES : READ_BYTES);
+
+	if (got > 0)
+		client_process(client);
+	/* A FIN before the answer counts as leaving: it cannot be told from a disconnect (Ollama
+	 * does the same). */
+	else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+		client_close(client, OUTCOME_CLIENT_GONE);
+}
+
+void client_input_start(struct client *client)
+{
+	if (client->is_tls) {
+		bufferevent_enable(client->connection, EV_READ);
+		return;
+	}
+	if (!client->readable) {
+		client->readable = event_new(client->clients->base, client->fd,
+			EV_READ | EV_PERSIST, on_readable, client);
+		if (!client->readable)
+			mem_out(sizeof(*client));
+	}
+	event_add(client->readable, NULL);
+}
+
+void client_input_stop(struct client *client)
+{
+	if (client->readable)
+		event_del(client->readable);
+	else
+		bufferevent_disable(client->connection, EV_READ);
+}
+
+void client_input_finish(struct client *client)
+{
+	if (client->readable)
+		event_free(client->readable);
+	client->readable = NULL;
+}
