@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
@@ -19,26 +20,45 @@ enum {
 	/* What a request without a large body fits into. */
 	READ_BYTES = 4 * 1024,
 	/* Of a body there is more; another turn begins after it, so that no connection waits long.
-	 */
-	READ_BODY_BYTES = 64 * 1024,
+	 * A chunk of libevent's with its own head has 64 KiB then. */
+	READ_BODY_BYTES = 64 * 1024 - 64,
 };
 
-/* As recv(). By way of memory of our own: space reserved in the input would stay with the few bytes
- * that a slow client sends, for as long as its body is kept. Heads hold keys, so nothing is left
- * there. */
-static ssize_t receive(const struct client *client, size_t most)
+/* As recv(). By way of the stack, since most heads are a few hundred bytes and space of the input
+ * would stay with the body that came behind. Heads hold keys: nothing is left here. */
+static ssize_t receive(const struct client *client, struct evbuffer *input)
 {
-	static char bytes[READ_BODY_BYTES];
-	struct evbuffer *input = bufferevent_get_input(client->connection);
-	ssize_t got = recv(client->fd, bytes, most, MSG_DONTWAIT);
+	char bytes[READ_BYTES];
+	ssize_t got = recv(client->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 	if (got <= 0)
 		return got;
-	evbuffer_unfreeze(input, 0);
 	if (evbuffer_add(input, bytes, (size_t)got) != 0)
 		mem_out((size_t)got);
-	evbuffer_freeze(input, 0);
 	explicit_bzero(bytes, (size_t)got);
+	return got;
+}
+
+/* As recv(). Into the input, without a copy; only as much space as is needed, or what a slow client
+ * sends would take the most of it for as long as its body is kept. */
+static ssize_t receive_body(const struct client *client, struct evbuffer *input)
+{
+	struct evbuffer_iovec space;
+	int most = 0;
+	ssize_t got;
+	int error;
+
+	if (ioctl(client->fd, FIONREAD, &most) != 0 || most <= READ_BYTES)
+		return receive(client, input);
+	if (most > READ_BODY_BYTES)
+		most = READ_BODY_BYTES;
+	if (evbuffer_reserve_space(input, most, &space, 1) != 1)
+		mem_out((size_t)most);
+	got = recv(client->fd, space.iov_base, (size_t)most, MSG_DONTWAIT);
+	error = errno;
+	space.iov_len = got > 0 ? (size_t)got : 0;
+	evbuffer_commit_space(input, &space, 1);
+	errno = error;
 	return got;
 }
 
@@ -46,8 +66,12 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *client = arg;
 	bool is_in_body = client->state == CLIENT_BODY || client->state == CLIENT_LINGERING;
-	ssize_t got = receive(client, is_in_body ? READ_BODY_BYTES : READ_BYTES);
+	struct evbuffer *input = bufferevent_get_input(client->connection);
+	ssize_t got;
 
+	evbuffer_unfreeze(input, 0);
+	got = is_in_body ? receive_body(client, input) : receive(client, input);
+	evbuffer_freeze(input, 0);
 	if (got > 0)
 		client_process(client);
 	/* A FIN before the answer counts as leaving: it cannot be told from a disconnect (Ollama
