@@ -26,7 +26,7 @@ KEPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "counts.json")
 INSTRUCTIONS_TOLERANCE = 0.05
 CALLS_TOLERANCE = 0.1
 # Slow enough that under valgrind each line of a stream is read alone, fast enough that no probe falls into a run.
-LINES_PER_SECOND = 400
+LINES_PER_SECOND = 200
 # valgrind and strace end after what they watch.
 END_LIMIT_S = 30
 ANSWER_LIMIT_S = 60
@@ -35,7 +35,7 @@ ANSWER_LIMIT_S = 60
 KINDS = {
     "job": ("/api/embed", '{"model":"bench","input":"ping"}', 100, 500),
     "pass": ("/api/show", '{"model":"bench","input":"ping"}', 100, 500),
-    "line": ("/api/chat", '{"model":"bench","messages":[{"role":"user","content":"ping"}],"options":{"num_predict":%d}}', 40, 240),
+    "line": ("/api/chat", '{"model":"bench","messages":[{"role":"user","content":"ping"}],"options":{"num_predict":%d}}', 40, 190),
 }
 
 

@@ -90,6 +90,7 @@ static void put_bytes(struct json_writer *writer, const char *bytes, size_t leng
 static size_t escape(unsigned char byte, char *ret_text)
 {
 	static const char digits[] = "0123456789ABCDEF";
+	static const char begin[] = {'\\', 'u', '0', '0'};
 	static const char letters[] = "btn\0fr"; /* from \b on; \v has none */
 
 	if (byte == '"' || byte == '\\' || (byte >= '\b' && byte <= '\r' && letters[byte - '\b'])) {
@@ -99,7 +100,7 @@ static size_t escape(unsigned char byte, char *ret_text)
 	}
 	if (byte >= ' ')
 		return 0;
-	memcpy(ret_text, "\\u00", 4);
+	memcpy(ret_text, begin, sizeof(begin));
 	ret_text[4] = digits[byte >> 4];
 	ret_text[5] = digits[byte & 0xf];
 	return ESCAPED_MAX;
