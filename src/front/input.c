@@ -24,18 +24,23 @@ enum {
 	READ_BODY_BYTES = 64 * 1024 - 64,
 };
 
-/* As recv(). By way of the stack, since most heads are a few hundred bytes and space of the input
- * would stay with the body that came behind. Heads hold keys: nothing is left here. */
+/* As recv(); without memory for what came, this connection fails and no other. By way of the stack,
+ * since most heads are a few hundred bytes and space of the input would stay with the body that
+ * came behind. Heads hold keys: nothing is left here. */
 static ssize_t receive(const struct client *client, struct evbuffer *input)
 {
 	char bytes[READ_BYTES];
 	ssize_t got = recv(client->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	size_t length;
 
 	if (got <= 0)
 		return got;
-	if (evbuffer_add(input, bytes, (size_t)got) != 0)
-		mem_out((size_t)got);
-	explicit_bzero(bytes, (size_t)got);
+	length = (size_t)got;
+	if (evbuffer_add(input, bytes, length) != 0) {
+		errno = ENOMEM;
+		got = -1;
+	}
+	explicit_bzero(bytes, length);
 	return got;
 }
 
@@ -52,8 +57,10 @@ static ssize_t receive_body(const struct client *client, struct evbuffer *input)
 		return receive(client, input);
 	if (most > READ_BODY_BYTES)
 		most = READ_BODY_BYTES;
-	if (evbuffer_reserve_space(input, most, &space, 1) != 1)
-		mem_out((size_t)most);
+	if (evbuffer_reserve_space(input, most, &space, 1) != 1) {
+		errno = ENOMEM;
+		return -1;
+	}
 	got = recv(client->fd, space.iov_base, (size_t)most, MSG_DONTWAIT);
 	error = errno;
 	space.iov_len = got > 0 ? (size_t)got : 0;
