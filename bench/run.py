@@ -22,8 +22,8 @@ WIDE_OPEN = [
     for key in ("max-concurrent", "max-concurrent-limit", "max-queue-size", "max-reading")
     for option in ("--" + key, "1024")
 ]
-# What stands in front is measured, not who is next.
-WIDE_OPEN += ["--scheduler", "fifo", "--concurrency", "fixed"]
+# What Ollama serves at once is found out by making jobs wait. The scheduler is as it is by default.
+WIDE_OPEN += ["--concurrency", "fixed"]
 # The old service's limits.
 OLD_LIMITS = {"max_concurrent": 3, "max_queue_size": 50, "default_timeout_s": 60}
 LOAD_LIMIT_S = 1800

@@ -326,7 +326,7 @@ static void unload_next(struct conductor *conductor)
 		loader_unload(conductor->loader, &runner, runner.model);
 }
 
-void conductor_run(struct conductor *conductor)
+void conductor_send(struct conductor *conductor)
 {
 	struct scheduler_answer answer;
 
@@ -337,6 +337,10 @@ void conductor_run(struct conductor *conductor)
 		if (answer.look_again_us)
 			look_again(conductor, answer.look_again_us - view.now_us);
 	} while (carry_out(conductor, &answer));
+}
+
+void conductor_look_after(struct conductor *conductor)
+{
 	relay_test_patience(conductor->parts.relay);
 	/* The other process may be using what is idle here. */
 	if (conductor->company == COMPANY_NONE) {

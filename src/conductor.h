@@ -43,8 +43,13 @@ struct conductor *conductor_create(const struct conductor_parts *parts, struct s
 void conductor_destroy(struct conductor *conductor);
 /* From now on; models that are new in `preload` are loaded. */
 void conductor_set_settings(struct conductor *conductor, struct settings *settings);
-/* The turn's tail: only when something changed. */
-void conductor_run(struct conductor *conductor);
+/* The turn's tail, only when something changed: what the scheduler lets go, until it has nothing
+ * more. */
+void conductor_send(struct conductor *conductor);
+/* After it: clients whose patience cannot last, unloads of a pause, keep_alive, passes that gave
+ * way.
+ */
+void conductor_look_after(struct conductor *conductor);
 /* The probe's state or what is loaded changed. */
 void conductor_probe_changed(struct conductor *conductor);
 /*

@@ -401,20 +401,30 @@ static void set_rotation(void *arg)
 
 /* The turn's tail. */
 
-/* true: something is left to do at once, the next turn must not block. */
-static bool finish_turn(struct proxy *proxy)
+/* true: clients are left that have something to write. */
+static bool settle(struct proxy *proxy)
 {
-	bool again = false;
-
 	if (proxy->changed) {
+		conductor_send(proxy->conductor);
+		/* What it changed it has seen itself: it was asked until it had nothing more. */
 		proxy->changed = false;
-		conductor_run(proxy->conductor);
+		conductor_look_after(proxy->conductor);
 		watch_look(proxy->watch, conductor_is_paused(proxy->conductor));
 		events_changed(proxy->calls.events);
 	}
 	upgrade_turn(proxy->upgrade);
 	lifecycle_turn(proxy->lifecycle, proxy->settings->drain_timeout_ms);
-	again = clients_flush(proxy->clients);
+	return clients_flush(proxy->clients);
+}
+
+/* true: something is left to do at once, the next turn must not block. */
+static bool finish_turn(struct proxy *proxy)
+{
+	bool again = settle(proxy);
+
+	/* What ends with an answer's last bytes needs no turn of its own. */
+	if (proxy->changed)
+		again = settle(proxy);
 	graveyard_run(proxy->graveyard);
 	request_log_flush(proxy->log);
 	return again || proxy->changed;

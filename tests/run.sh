@@ -52,8 +52,9 @@ valgrind-loop 300
 coverage-build 300
 coverage 450
 bench 120
+counts 90
 "
-TEST_PACKAGES="libcmocka-dev openssl valgrind clang-tidy-14 clang-format-14 gcovr python3-venv jq curl nginx-light haproxy chromium systemd groff-base"
+TEST_PACKAGES="libcmocka-dev openssl valgrind strace clang-tidy-14 clang-format-14 gcovr python3-venv jq curl nginx-light haproxy chromium systemd groff-base"
 
 LOGS=build/test-logs
 VENV=build/venv
@@ -245,6 +246,12 @@ do_bench()
 	BENCH_BUILD=$PWD/build sh bench/run.sh --smoke --out "$PWD/build/bench-smoke"
 }
 
+# What a job, a pass and a line cost, held against bench/counts.json: on the same tree.
+do_counts()
+{
+	python3 bench/counts.py --build "$PWD/build" --check --out "$PWD/build/counts"
+}
+
 # do_step NAME: the names that follow a pattern, and those with a function of their own
 do_step()
 {
@@ -391,7 +398,7 @@ with_builds()
 		venv | build | asan-build | coverage-build) echo "$name" ;;
 		lint | tidy | unit | loop | fuzz | valgrind-unit | valgrind-loop) echo "build $name" ;;
 		sim | integration | conformance | faults | package) echo "venv build $name" ;;
-		bench) echo "build $name" ;;
+		bench | counts) echo "build $name" ;;
 		asan-unit | asan-loop | asan-fuzz) echo "build asan-build $name" ;;
 		asan-sim | asan-integration | asan-conformance | asan-faults) echo "venv build asan-build $name" ;;
 		coverage) echo "venv build coverage-build $name" ;;

@@ -227,6 +227,10 @@ static void on_input(void *arg, size_t added, size_t held)
 		connection_watch(exchange->connection, NULL, NULL);
 		witness_see(&exchange->witness, bufferevent_get_input(bev), added);
 		connection_watch(exchange->connection, &watch, exchange);
+		/* evhttp ends the request next and goes on to watch for a close. */
+		if (exchange->is_sent && !exchange->is_paused &&
+			witness_has_end(&exchange->witness))
+			connection_hold(exchange->connection);
 		if (exchange->witness.is_wrong && exchange->is_sent)
 			stop_hearing(exchange);
 	}
@@ -366,6 +370,8 @@ static void on_done(struct evhttp_request *request, void *arg)
 	struct exchange *exchange = arg;
 
 	exchange->request = NULL;
+	if (exchange->connection)
+		connection_let_go(exchange->connection);
 	if (exchange->is_over) {
 		drop_connection(exchange);
 	} else if (!exchange->is_connected) {
@@ -387,11 +393,15 @@ static bool begin(struct exchange *exchange, bool wants_fresh)
 	struct connection *idle = wants_fresh ? NULL : pool_lease(exchange->pool);
 
 	if (idle) {
+		bool is_possible;
+
 		exchange->is_reused = true;
-		if (!send_on(exchange, idle))
-			return false;
-		write_at_once(exchange);
-		return true;
+		connection_hold(idle);
+		is_possible = send_on(exchange, idle);
+		if (is_possible)
+			write_at_once(exchange);
+		connection_let_go(idle);
+		return is_possible;
 	}
 	exchange->addresses_left = pool_address_count(exchange->pool);
 	/* connect_next() goes one on. */
@@ -428,6 +438,8 @@ void exchange_cancel(struct exchange *exchange)
 void exchange_pause(struct exchange *exchange)
 {
 	exchange->is_paused = true;
+	if (exchange->connection)
+		connection_let_go(exchange->connection);
 	/* Before the head evhttp switches reading on itself; there is nothing to hold back yet. */
 	if (exchange->has_head && exchange->request)
 		bufferevent_disable(bufferevent_of(exchange), EV_READ);

@@ -44,6 +44,7 @@ struct connection {
 	struct evhttp_connection *evcon;
 	const struct connection_watch *watch; /* NULL: nobody */
 	void *watch_arg;
+	struct event *hold; /* NULL: not yet needed */
 	int64_t idle_since_us;
 	bool is_reading_more;
 	bool is_broken; /* a read failed; the next one would only see an EOF */
@@ -354,6 +355,33 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
 	}
 }
 
+/* Never in a loop's turn, but for an answer that evhttp takes for longer than it is. */
+static void on_held(evutil_socket_t fd, short what, void *arg)
+{
+	connection_let_go(arg);
+}
+
+void connection_hold(struct connection *connection)
+{
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(connection->evcon);
+
+	if (connection->pool->tls || bufferevent_getfd(bev) < 0)
+		return;
+	if (!connection->hold) {
+		connection->hold = event_new(connection->pool->base, bufferevent_getfd(bev),
+			EV_READ | EV_PERSIST, on_held, connection);
+		if (!connection->hold)
+			mem_out(sizeof(*connection));
+	}
+	event_add(connection->hold, NULL);
+}
+
+void connection_let_go(struct connection *connection)
+{
+	if (connection->hold)
+		event_del(connection->hold);
+}
+
 bool connection_is_broken(const struct connection *connection)
 {
 	return connection->is_broken;
@@ -385,6 +413,8 @@ static void destroy_connection(void *object)
 
 	list_remove(&connection->in_all);
 	pool_count_open(connection->pool, -1);
+	if (connection->hold)
+		event_free(connection->hold);
 	evhttp_connection_free(connection->evcon);
 	free(connection);
 }

@@ -124,6 +124,14 @@ struct evhttp_connection *connection_evcon(const struct connection *connection);
 /* `watch` is not copied. */
 void connection_watch(
 	struct connection *connection, const struct connection_watch *watch, void *arg);
+/*
+ * evhttp stops and begins to read where a request begins and where an answer ends; each time
+ * libevent would tell the kernel at the turn's end that nothing changed. While the connection is
+ * held, an event of ours reads too, and nothing is to be told. Taken for the length of evhttp's own
+ * call; the turn must not end with it. Both may be called at any time; TLS is never held.
+ */
+void connection_hold(struct connection *connection);
+void connection_let_go(struct connection *connection);
 /* Its EOF was a failed read. */
 bool connection_is_broken(const struct connection *connection);
 /* Ready for another request: kept idle, unless bytes lie behind the last answer. */

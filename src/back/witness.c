@@ -41,6 +41,12 @@ bool witness_is_satisfied(const struct witness *witness)
 	       (!witness->is_chunked || chunked_watch_is_done(&witness->chunks));
 }
 
+bool witness_has_end(const struct witness *witness)
+{
+	return witness_is_satisfied(witness) &&
+	       (witness->is_chunked || (witness->has_length && witness->body_left == 0));
+}
+
 /* ---- heads ---- */
 
 /* Where the head ends in what was fed so far. */
@@ -124,6 +130,8 @@ static void read_head(struct witness *witness, struct evbuffer *input, size_t le
 		witness->has_head = true;
 		witness->head_bytes = length;
 		witness->is_chunked = head->framing.kind == FRAMING_CHUNKED;
+		witness->has_length = head->framing.kind == FRAMING_LENGTH;
+		witness->body_left = witness->has_length ? head->framing.length : 0;
 		return;
 	}
 	evbuffer_drain(input, length);
@@ -200,6 +208,7 @@ void witness_see(struct witness *witness, struct evbuffer *input, size_t added)
 		if (witness->has_head)
 			added = evbuffer_get_length(input) - witness->head_bytes;
 	}
+	witness->body_left -= added < witness->body_left ? added : witness->body_left;
 	if (!witness->is_wrong && witness->is_chunked && added > 0 &&
 		!chunked_watch_skip(&witness->chunks, added))
 		see_chunks(witness, input, added);

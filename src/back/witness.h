@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "http/chunked.h"
 #include "http/head.h"
@@ -32,7 +33,9 @@ struct witness {
 	int match;		   /* how much of a head's end was seen */
 	struct response_head head; /* the final answer's, from has_head until it is forgotten */
 	struct chunked_watch chunks;
+	uint64_t body_left; /* of a body with a length; as much was not seen yet */
 	bool has_head;
+	bool has_length;
 	bool is_chunked;
 	bool is_wrong; /* the answer is malformed; for good */
 };
@@ -51,5 +54,8 @@ void witness_see(struct witness *witness, struct evbuffer *input, size_t added);
 void witness_forget_head(struct witness *witness);
 /* The answer is sound, and so is its end if its coding has one. */
 bool witness_is_satisfied(const struct witness *witness);
+
+/* The answer is sound, has a length or is chunked, and all of it was seen, or more. */
+bool witness_has_end(const struct witness *witness);
 
 #endif

@@ -61,8 +61,8 @@ struct client *client_create(struct clients *clients, struct bufferevent *connec
 	bufferevent_set_max_single_read(connection, READ_MOST_BYTES);
 	bufferevent_set_max_single_write(connection, READ_MOST_BYTES);
 	if (!is_tls)
-		bufferevent_disable(connection, EV_WRITE);
-	bufferevent_enable(connection, EV_READ);
+		bufferevent_disable(connection, EV_READ | EV_WRITE);
+	client_input_start(client);
 	client_arm(client);
 	return client;
 }
@@ -78,6 +78,7 @@ static void destroy_client(void *object)
 	request_head_finish(&client->head);
 	if (client->timer)
 		event_free(client->timer);
+	client_input_finish(client);
 	bufferevent_free(client->connection);
 	settings_return(client->key_settings);
 	free(client->ip);
@@ -125,6 +126,7 @@ void client_close(struct client *client, enum outcome why)
 		tls_send_end(client->connection);
 	client_set_state(client, CLIENT_CLOSED);
 	client_output_finish(client);
+	client_input_stop(client);
 	bufferevent_disable(client->connection, EV_READ | EV_WRITE);
 	bufferevent_setcb(client->connection, NULL, NULL, NULL, NULL);
 	if (client->timer)
@@ -152,7 +154,7 @@ static void stop_reading(struct client *client)
 	if (client->is_watched)
 		return;
 	client->is_watched = true;
-	bufferevent_disable(client->connection, EV_READ);
+	client_input_stop(client);
 	hangups_watch(client->clients->hangups, client->fd, client);
 }
 
@@ -162,7 +164,7 @@ static void go_on_reading(struct client *client)
 		return;
 	client->is_watched = false;
 	hangups_forget(client->clients->hangups, client->fd);
-	bufferevent_enable(client->connection, EV_READ);
+	client_input_start(client);
 }
 
 static void forget_request(struct client *client)

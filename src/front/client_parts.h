@@ -87,8 +87,9 @@ struct client {
 	bool close_after;	/* this is the connection's last answer */
 
 	/* reading and writing */
-	bool writes_by_event; /* EV_WRITE is on: the kernel did not take all at once */
-	bool is_watched;      /* reading is off; a hang-up is told by hangups */
+	struct event *readable; /* plain TCP: reading is on while it is pending */
+	bool writes_by_event;	/* EV_WRITE is on: the kernel did not take all at once */
+	bool is_watched;	/* reading is off; a hang-up is told by hangups */
 	struct evbuffer_cb_entry *progress; /* while writes_by_event */
 
 	/* time limits; microseconds of the ticker */
@@ -99,6 +100,12 @@ struct client {
 	int64_t last_read_us;
 	int64_t last_write_us; /* the kernel took something, or the output was empty */
 };
+
+/* input.c */
+void client_input_start(struct client *client);
+void client_input_stop(struct client *client);
+/* Before the bufferevent, which owns the socket, is freed. */
+void client_input_finish(struct client *client);
 
 /* client.c */
 struct client *client_create(struct clients *clients, struct bufferevent *connection,

@@ -9,7 +9,11 @@
 #include "base/compiler.h"
 #include "base/memory.h"
 
-enum { FIRST_CAPACITY = 16 };
+enum {
+	FIRST_CAPACITY = 16,
+	/* Longer ones are written in parts. */
+	LINE_BYTES = 512,
+};
 
 void fields_finish(struct fields *fields)
 {
@@ -43,12 +47,6 @@ void fields_remove(struct fields *fields, size_t at)
 	memmove(&fields->items[at], &fields->items[at + 1],
 		(fields->count - at - 1) * sizeof(*fields->items));
 	fields->count--;
-}
-
-bool field_is(const struct field *field, const char *name)
-{
-	return strlen(name) == field->name_length &&
-	       strncasecmp(field->name, name, field->name_length) == 0;
 }
 
 const struct field *fields_find(const struct fields *fields, const char *name)
@@ -190,6 +188,18 @@ bool hop_by_hop_has(const struct hop_by_hop *hops, const struct field *field)
 
 void field_write(struct evbuffer *out, const struct field *field)
 {
+	char line[LINE_BYTES];
+	char *end = line;
+
+	/* each addition to an output costs as much as copying a line */
+	if (field->name_length + field->value_length <= sizeof(line) - strlen(": \r\n")) {
+		end = mempcpy(end, field->name, field->name_length);
+		end = mempcpy(end, ": ", 2);
+		end = mempcpy(end, field->value, field->value_length);
+		end = mempcpy(end, "\r\n", 2);
+		evbuffer_add(out, line, (size_t)(end - line));
+		return;
+	}
 	evbuffer_add(out, field->name, field->name_length);
 	evbuffer_add(out, ": ", 2);
 	evbuffer_add(out, field->value, field->value_length);

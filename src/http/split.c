@@ -11,6 +11,8 @@ enum {
 	/* htparser fails at names and values of 8,192 bytes and more, trailing blanks included;
 	   ours may be as long as the whole head. A line's length bounds both. */
 	HTPARSER_LINE_MOST = 8191,
+	/* Wiped at once: below the size from which memset takes the slow start of `rep stosb`. */
+	WIPE_BYTES = 1024,
 };
 
 bool split_is_token(const char *text, size_t length)
@@ -117,6 +119,16 @@ static int on_complete(htparser *parser)
 	return 1; /* no further: bodies are not its business */
 }
 
+static void wipe(void *memory, size_t length)
+{
+	char *at = memory;
+
+	for (size_t step; length > 0; at += step, length -= step) {
+		step = length < WIPE_BYTES ? length : WIPE_BYTES;
+		explicit_bzero(at, step);
+	}
+}
+
 /*
  * One parser for the process: heads come whole, so nothing is kept between calls. Its request line
  * is a fixed one: head.c has settled the real one, and methods that htparser does not know, "*" and
@@ -141,7 +153,7 @@ static bool second_reader_agrees(const struct fields *fields, const char *lines,
 		return false;
 	htparser_run(parser, &hooks, lines, length);
 	/* it has copied the last values into itself, and one of them may be a key */
-	explicit_bzero(parser, malloc_usable_size(parser));
+	wipe(parser, malloc_usable_size(parser));
 	return reader.agrees && reader.is_complete && reader.names == fields->count &&
 	       reader.values == fields->count;
 }

@@ -1,5 +1,6 @@
 #include "json/peek.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,9 +35,7 @@ struct frame {
 
 struct peek {
 	yajl_handle yajl;
-	struct filter filter;
 	bool is_finished;
-	struct frame frames[FRAMES_MAX];
 	size_t frame_count;
 	size_t ignored; /* open containers below the last frame */
 	bool is_root_complete;
@@ -45,6 +44,9 @@ struct peek {
 	int64_t inputs;
 	struct image_sum images; /* of the whole body */
 	struct peek_result result;
+	/* Kilobytes that nobody reads before they are written: not zeroed. */
+	struct filter filter;
+	struct frame frames[FRAMES_MAX];
 };
 
 /* The frame that the next value belongs to; NULL: to none that means something. */
@@ -477,8 +479,9 @@ static const struct filter_events filter_events = {
 
 struct peek *peek_create(void)
 {
-	struct peek *peek = mem_zalloc(sizeof(*peek));
+	struct peek *peek = mem_alloc(sizeof(*peek));
 
+	memset(peek, 0, offsetof(struct peek, filter));
 	peek->yajl = yajl_alloc(&callbacks, &yajl_memory, peek);
 	/* Ollama takes strings that are not UTF-8 and puts U+FFFD into them. */
 	yajl_config(peek->yajl, yajl_dont_validate_strings, 1);

@@ -1,6 +1,7 @@
 /*
- * Writes one JSON text (an error body, a log line, the stats) over yajl_gen, key by key. Called by
- * everything that sends or logs JSON. Strings from outside may hold any bytes: what is not UTF-8 is
+ * Writes one JSON text (an error body, a log line, the stats), key by key. Called by everything
+ * that sends or logs JSON; by itself, since yajl_gen took a quarter of a small request's
+ * instructions (docs/performance.md). Strings from outside may hold any bytes: what is not UTF-8 is
  * written as U+FFFD. Compact, no white space.
  */
 #ifndef SO_JSON_WRITER_H

@@ -70,7 +70,7 @@ def keyed(tmp_path, proxy):
 
     def make(keys, text="", *flags):
         groups = [
-            f'{{ name = "{key[:4]}"; hash = "sha256:{hashlib.sha256(key.encode()).hexdigest()}"; {members} }}'
+            f'{{ name = "{key[:9]}"; hash = "sha256:{hashlib.sha256(key.encode()).hexdigest()}"; {members} }}'
             for key, members in keys.items()
         ]
         file = tmp_path / "shared-ollama.conf"

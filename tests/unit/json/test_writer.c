@@ -97,6 +97,34 @@ static void test_quotes_backslashes_and_controls_are_escaped(void **state)
 	check_text(*state, "\"a\\u0000b\"");
 }
 
+/* Eight bytes are looked at together: each byte at each place among plain ones. */
+static void test_every_byte_at_every_place(void **state)
+{
+	enum { PLACES = 20 };
+
+	for (int byte = 1; byte < 0x80; byte++) {
+		for (size_t at = 0; at < PLACES; at++) {
+			char value[PLACES + 1];
+			char expected[PLACES + 16];
+			char escaped[8] = {(char)byte};
+			const char *letter = memchr("\bb\tt\nn\ff\rr", byte, 10);
+
+			memset(value, '~', PLACES);
+			value[at] = (char)byte;
+			value[PLACES] = '\0';
+			if (byte == '"' || byte == '\\')
+				snprintf(escaped, sizeof(escaped), "\\%c", byte);
+			else if (byte < ' ' && letter)
+				snprintf(escaped, sizeof(escaped), "\\%c", letter[1]);
+			else if (byte < ' ')
+				snprintf(escaped, sizeof(escaped), "\\u00%02X", (unsigned)byte);
+			snprintf(expected, sizeof(expected), "\"%.*s%s%s\"", (int)at, value,
+				escaped, value + at + 1);
+			check_string(*state, value, expected);
+		}
+	}
+}
+
 static void test_keys_are_escaped_and_cleaned_too(void **state)
 {
 	json_begin_object(*state, NULL);
@@ -172,6 +200,46 @@ static void test_fixed_decimals(void **state)
 	check_fixed(*state, 0.1, 99, "0.10000000000000001");
 }
 
+/* Not by printf where they are small: both ways must agree, whatever the digits. */
+static void test_decimals_are_those_of_printf(void **state)
+{
+	enum { ROUNDS = 200000 };
+	uint64_t random = 1;
+	char expected[64];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		int decimals = i % 5;
+		double value;
+
+		random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		/* whole, half, quarter and other parts, from 0 to beyond what is done quickly */
+		value = (double)(random >> (20 + i % 44)) / (double)(i % 3 ? 1 << i % 12 : 1000000);
+		snprintf(expected, sizeof(expected), "%.*f", decimals, value);
+		check_fixed(*state, value, decimals, expected);
+	}
+	check_fixed(*state, 0.0005, 3, "0.001");
+	check_fixed(*state, 0.0625, 3, "0.062");
+	check_fixed(*state, 0.1875, 3, "0.188");
+	check_fixed(*state, 999999.9996, 3, "1000000.000");
+	check_fixed(*state, 0.9996, 3, "1.000");
+}
+
+static void test_a_long_text_grows(void **state)
+{
+	enum { COUNT = 5000 };
+	const char *text;
+	size_t length;
+
+	json_begin_array(*state, NULL);
+	for (int i = 0; i < COUNT; i++)
+		json_put_string(*state, NULL, "a\\\xff");
+	json_end_array(*state);
+	text = json_writer_get(*state, &length);
+	assert_int_equal(strlen(text), length);
+	/* "a\\" and U+FFFD in quotes, with commas, in brackets */
+	assert_int_equal(length, COUNT * (2 + 3 + REPLACEMENT_LENGTH) + COUNT - 1 + 2);
+}
+
 static void test_no_minus_before_a_rounded_zero(void **state)
 {
 	check_fixed(*state, -0.0001, 3, "0.000");
@@ -222,11 +290,14 @@ int main(void)
 		WITH_WRITER(test_every_kind_of_value),
 		WITH_WRITER(test_nothing_written_is_an_empty_text),
 		WITH_WRITER(test_quotes_backslashes_and_controls_are_escaped),
+		WITH_WRITER(test_every_byte_at_every_place),
 		WITH_WRITER(test_keys_are_escaped_and_cleaned_too),
 		WITH_WRITER(test_utf8_passes),
 		WITH_WRITER(test_bytes_that_are_not_utf8_become_replacement_characters),
 		WITH_WRITER(test_long_bad_text_is_cleaned_whole),
 		WITH_WRITER(test_fixed_decimals),
+		WITH_WRITER(test_decimals_are_those_of_printf),
+		WITH_WRITER(test_a_long_text_grows),
 		WITH_WRITER(test_no_minus_before_a_rounded_zero),
 		WITH_WRITER(test_largest_doubles_are_written_whole),
 		WITH_WRITER(test_what_is_not_finite_is_null),
