@@ -8,14 +8,14 @@
 #include "base/compiler.h"
 #include "base/memory.h"
 #include "config/settings.h"
-#include "core/forecast.h"
-#include "core/forecast_fill.h"
+#include "core/forecast/forecast.h"
+#include "core/forecast/forecast_fill.h"
 #include "core/job.h"
 #include "core/models.h"
 #include "core/residency.h"
 #include "core/ring.h"
 #include "core/share.h"
-#include "core/turns.h"
+#include "core/turns/turns.h"
 
 /* Weight of a new sample in the mean time that a slot is held: the last ten or so jobs count. */
 #define SERVICE_WEIGHT 0.2

@@ -1,5 +1,5 @@
 /* The replay by itself: what starts when. Times in seconds. */
-#include "core/forecast.h"
+#include "core/forecast/forecast.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* What turns knows, told to a forecast. */
 #include "config/settings.h"
-#include "core/forecast.h"
-#include "core/forecast_fill.h"
+#include "core/forecast/forecast.h"
+#include "core/forecast/forecast_fill.h"
 #include "core/lane.h"
-#include "core/turns_parts.h"
+#include "core/turns/turns_parts.h"
 
 enum { US_PER_MS = 1000 };
 

@@ -6,7 +6,7 @@
 #include "config/settings.h"
 #include "core/lane.h"
 #include "core/ring.h"
-#include "core/turns_parts.h"
+#include "core/turns/turns_parts.h"
 
 enum {
 	US_PER_MS = 1000,

@@ -1,4 +1,4 @@
-#include "core/forecast_fill.h"
+#include "core/forecast/forecast_fill.h"
 
 #include "core/job.h"
 #include "core/places.h"

@@ -6,7 +6,7 @@
 
 #include "core/fits.h"
 #include "core/share.h"
-#include "core/turns.h"
+#include "core/turns/turns.h"
 
 /* The floor under a turn, in loads of the next one (FACTS: 4, grown by 2 up to 4 times that). */
 #define TURNS_FLOOR_LOADS 4.0

@@ -1,10 +1,10 @@
-#include "core/forecast.h"
+#include "core/forecast/forecast.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "core/forecast_parts.h"
+#include "core/forecast/forecast_parts.h"
 #include "core/job.h"
 
 /* What has taken longer than expected is expected to go on for a part of what it has taken. */

@@ -2,7 +2,7 @@
 
 #include "config/settings.h"
 #include "core/lane.h"
-#include "core/turns_parts.h"
+#include "core/turns/turns_parts.h"
 
 #define SECOND_US 1e6
 

@@ -3,7 +3,7 @@
 #ifndef SO_CORE_FORECAST_PARTS_H
 #define SO_CORE_FORECAST_PARTS_H
 
-#include "core/forecast.h"
+#include "core/forecast/forecast.h"
 
 enum { FORECAST_NONE = -1 };
 

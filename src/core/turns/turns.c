@@ -1,4 +1,4 @@
-#include "core/turns.h"
+#include "core/turns/turns.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "config/settings.h"
 #include "core/lane.h"
 #include "core/residency.h"
-#include "core/turns_parts.h"
+#include "core/turns/turns_parts.h"
 
 enum {
 	/* After Ollama came up /api/ps is asked at once. Where it does not answer that there are no

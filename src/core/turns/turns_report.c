@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "config/settings.h"
-#include "core/turns_parts.h"
+#include "core/turns/turns_parts.h"
 
 /* The loaded one that has most to do; NULL: none is loaded. */
 static const struct runner *busiest(const struct turns *turns)

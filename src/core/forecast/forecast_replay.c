@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/fits.h"
-#include "core/forecast_parts.h"
+#include "core/forecast/forecast_parts.h"
 #include "core/job.h"
 #include "core/runner.h"
 

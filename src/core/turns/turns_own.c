@@ -11,7 +11,7 @@
 #include "core/job.h"
 #include "core/residency.h"
 #include "core/ring.h"
-#include "core/turns_parts.h"
+#include "core/turns/turns_parts.h"
 
 enum {
 	/* A load that has taken three times as long as usual, and a moment, is looked into; before

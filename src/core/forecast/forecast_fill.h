@@ -5,7 +5,7 @@
 #ifndef SO_CORE_FORECAST_FILL_H
 #define SO_CORE_FORECAST_FILL_H
 
-#include "core/forecast.h"
+#include "core/forecast/forecast.h"
 #include "core/scheduler.h"
 
 /* `runners` have told their forecast_key; NULL: arrival order, everybody is of key 0. */
