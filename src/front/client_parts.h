@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <event2/util.h>
 
@@ -21,6 +22,9 @@ struct addresses;
 struct evbuffer_cb_entry;
 struct event;
 struct hangups;
+
+/* "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" and its NUL, as strftime may write any year. */
+enum { CLIENTS_DATE_BYTES = 48 };
 
 enum client_state {
 	CLIENT_HANDSHAKE, /* TLS is not agreed yet */
@@ -44,6 +48,8 @@ struct clients {
 	struct addresses *addresses;
 	size_t count;
 	bool draining;
+	time_t date_second; /* of `date` */
+	char date[CLIENTS_DATE_BYTES]; /* the Date field, with its end of line */
 };
 
 struct client {
