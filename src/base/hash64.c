@@ -46,7 +46,8 @@ void hash64_feed(struct hash64 *hash, const void *bytes, size_t length)
 
 	hash->length += length;
 	if (used > 0) {
-		size_t take = HASH64_BLOCK_BYTES - used < length ? HASH64_BLOCK_BYTES - used : length;
+		size_t take =
+			HASH64_BLOCK_BYTES - used < length ? HASH64_BLOCK_BYTES - used : length;
 
 		memcpy(hash->rest + used, at, take);
 		at += take;

@@ -34,7 +34,7 @@ struct tap {
 	enum tap_format format;
 	struct tap_result result;
 	struct answer *answer; /* NULL: nothing had to be parsed yet; it holds kilobytes */
-	bool is_merged; /* the answer that is being read is in the result */
+	bool is_merged;	       /* the answer that is being read is in the result */
 	/* the running line */
 	char *line; /* allocated when a line does not come whole */
 	size_t line_length;
