@@ -136,6 +136,9 @@ static size_t plain_length(const char *text, size_t length)
 
 	while (length - at >= sizeof(uint64_t) && are_plain(text + at))
 		at += sizeof(uint64_t);
+	/* the last eight, some of them for the second time */
+	if (at > 0 && length - at < sizeof(uint64_t) && are_plain(text + length - sizeof(uint64_t)))
+		return length;
 	while (at < length && is_plain((unsigned char)text[at]))
 		at++;
 	return at;
