@@ -71,6 +71,7 @@ struct runner {
 	bool is_resident;
 	bool is_loaded_by_us; /* so that it is sure which key it is */
 	struct keep_alive keep_alive;
+	int64_t expires_us;    /* as the last snapshot that listed it said; 0: it did not */
 	bool is_seen;	       /* a snapshot has listed it in this turn */
 	int unseen_loads;      /* in a row: answered well, and the next snapshot did not list it */
 	bool owes_preload;     /* it is to be loaded without a job */

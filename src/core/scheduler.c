@@ -245,6 +245,8 @@ int64_t scheduler_service_us(const struct scheduler *scheduler)
 
 void scheduler_prepare(struct scheduler *scheduler, const struct settings *settings)
 {
+	shares_renew_caps(&scheduler->shares, &settings->rules);
+	models_renew_caps(&scheduler->models, &settings->rules);
 	turns_prepare(scheduler->turns, settings);
 }
 

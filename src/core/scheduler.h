@@ -95,7 +95,7 @@ enum { SCHEDULER_REASON_BYTES = 320 };
 struct scheduler *scheduler_create(void);
 void scheduler_destroy(struct scheduler *scheduler);
 /* A job with its body is about to enter the queue (state, counters and place are the caller's).
- * `seen` tells its runner options. */
+ * `seen` tells its runner options; its policy has the caps of the rules in force. */
 void scheduler_enter(struct scheduler *scheduler, const struct settings *settings, struct job *job,
 	const struct peek_result *seen, int64_t now_us);
 /* How many of the project and of the model of a job that has not entered yet wait and run; NULL:
@@ -119,7 +119,8 @@ void scheduler_answered(
  * its prompt for a moment more (PRODUCT 3.1). */
 void scheduler_left(struct scheduler *scheduler, const struct job *job, int64_t now_us);
 
-/* What is preloaded and how long models stay; at the start and when the settings change. */
+/* What is preloaded, how long models stay, and the caps of those that wait already; at the start
+ * and when the settings change. */
 void scheduler_prepare(struct scheduler *scheduler, const struct settings *settings);
 /* The keep_alive that a load carries that was answered just now; NULL: none. */
 const char *scheduler_keep_alive_of_load(

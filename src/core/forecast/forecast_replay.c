@@ -314,7 +314,8 @@ static bool fits_in(const struct forecast *forecast)
 		if (strcmp(key->is.model, target->is.model) == 0 || !fits_set_add(&set, key->is.id))
 			return false;
 	}
-	return is_alone || (forecast->box.fits && fits_ask(forecast->box.fits, &set) == FITS_YES);
+	return is_alone ||
+	       (forecast->box.fits && fits_ask(forecast->box.fits, &set, 0) == FITS_YES);
 }
 
 /* NULL: none may go yet. */

@@ -123,6 +123,7 @@ static void begin_turn(struct runner *runner, int64_t now_us)
 {
 	runner->is_resident = true;
 	runner->is_seen = false;
+	runner->expires_us = 0;
 	runner->is_loaded_by_us = false;
 	runner->is_cut = false;
 	runner->began_us = now_us;
@@ -179,6 +180,24 @@ static bool is_believed(struct runner *runner)
 	return runner->unseen_loads >= UNSEEN_LOADS_MOST && runner->jobs.waiting > 0;
 }
 
+/* Its keep_alive ran out, or it was unloaded: no load evicted it. */
+static bool went_by_itself(const struct runner *runner, const struct residency *residency)
+{
+	if (!residency_is_snapshot(residency))
+		return true;
+	return runner->expires_us && runner->expires_us <= residency_asked_us(residency);
+}
+
+static void drop(struct turns *turns, struct runner *runner, const struct residency *residency)
+{
+	bool is_judged = turns->state == TURN_LOADING || turns->owes_verdict;
+
+	if (is_judged && fits_set_has(&turns->before, runner->id))
+		turns->is_blurred |= went_by_itself(runner, residency);
+	forget_turn(runner);
+	lane_forget(runner->lane);
+}
+
 static void drop_vanished(struct turns *turns, const struct residency *residency)
 {
 	struct list *node;
@@ -201,8 +220,7 @@ static void drop_vanished(struct turns *turns, const struct residency *residency
 		}
 		if (is_believed(runner))
 			continue;
-		forget_turn(runner);
-		lane_forget(runner->lane);
+		drop(turns, runner, residency);
 	}
 }
 
@@ -257,6 +275,17 @@ static void add_listed(struct turns *turns, const struct residency *residency, i
 	}
 }
 
+static void note_expiries(struct turns *turns, const struct residency *residency)
+{
+	for (size_t i = 0; i < residency_count(residency); i++) {
+		const struct resident *resident = residency_at(residency, i);
+		struct runner *runner = runners_resident(&turns->runners, resident->name);
+
+		if (runner && resident->expires_us)
+			runner->expires_us = resident->expires_us;
+	}
+}
+
 /* After a load: is everybody still there who was there before? */
 static void learn_fit(struct turns *turns, const struct residency *residency)
 {
@@ -283,8 +312,8 @@ static void learn_fit(struct turns *turns, const struct residency *residency)
 
 		for (size_t i = 0; i < turns->before.count; i++)
 			are_all_there &= fits_set_has(&now, turns->before.ids[i]);
-		if (!are_all_there)
-			fits_disprove(&turns->fits, &turns->before);
+		if (!are_all_there && !turns->is_blurred)
+			fits_disprove(&turns->fits, &turns->before, asked_us);
 		turns->owes_verdict = false;
 	}
 	if (is_whole && turns->state != TURN_UNLOADING && turns->state != TURN_LOADING)
@@ -319,6 +348,7 @@ static void sync_residency(struct turns *turns, const struct scheduler_view *vie
 		return;
 	drop_vanished(turns, residency);
 	add_listed(turns, residency, view->now_us);
+	note_expiries(turns, residency);
 	learn_fit(turns, residency);
 	learn_contexts(turns, residency);
 }
@@ -456,6 +486,7 @@ static void note_before(struct turns *turns, const struct runner *target)
 
 	turns->before = (struct fits_set){.ids = {target->id}, .count = 1};
 	turns->owes_verdict = false;
+	turns->is_blurred = false;
 	LIST_EACH(&turns->runners.all, node)
 	{
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);

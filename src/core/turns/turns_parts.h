@@ -49,6 +49,7 @@ struct turns {
 	struct turns_survey survey;
 	bool is_trial; /* LOADING: whether the set fits is tried, residents are not served */
 	struct fits_set before; /* LOADING: who was there */
+	bool is_blurred;	/* one of them went by itself since: its absence says nothing */
 	bool owes_verdict;	/* a load is over, and whether the set fits is not looked at yet */
 	int64_t loaded_us;	/* when the last load was over */
 	uint64_t residency_version;
