@@ -432,6 +432,8 @@ static bool is_drained(struct turns *turns, const struct turns_plan *plan,
 		if (view->now_us >= until_us)
 			continue;
 		turns->is_holding = true;
+		if (until_us > turns->held_until_us)
+			turns->held_until_us = until_us;
 		is_ready = false;
 		look_again(look_again_us, until_us, view->now_us);
 	}
@@ -445,6 +447,7 @@ static bool decide(struct turns *turns, const struct scheduler_view *view,
 	struct runner *target = turns->target;
 
 	turns->is_holding = false;
+	turns->held_until_us = 0;
 	if (turns->state == TURN_UNLOADING || turns->state == TURN_LOADING)
 		return false;
 	if (!target || !turns_waits_for_turn(target)) {

@@ -41,6 +41,7 @@ struct turns {
 	struct fits fits;
 	enum turn_state state; /* never HOLDING: see is_holding */
 	bool is_holding;
+	int64_t held_until_us; /* HOLDING: at the latest */
 	struct runner *target; /* what is loaded next: latched by a cut, an unload or a load */
 	struct runner *victim; /* UNLOADING */
 	struct runner *looking;
