@@ -2,7 +2,7 @@
  * Which job next, and may it go now? (PRODUCT 3.3.) Asked once in each turn's tail by proxy.c until
  * it answers "nothing". No clock, no sockets: time, gates and residency are handed in. Two
  * rules, chosen by the setting `scheduler`: FIFO, and turns (core/turns.h). How many run is
- * core/lane's: one lane for each runner, one for all with FIFO, which knows no runners.
+ * core/lane's: one lane for each runner, one for all with FIFO, which chooses by none.
  */
 #ifndef SO_CORE_SCHEDULER_H
 #define SO_CORE_SCHEDULER_H
@@ -154,7 +154,7 @@ const char *scheduler_load_project(const struct scheduler *scheduler);
 /* It was not even asked for: no connection came about. Tried again any number of times, as refused
  * jobs are (PRODUCT 3.11). */
 void scheduler_load_refused(struct scheduler *scheduler, int64_t now_us);
-/* The job's own runner is being loaded now. */
+/* The job's own runner is being loaded now, and it waits for that: with fifo it does not. */
 bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job);
 
 /* Ollama said that the job's model is not there or runs elsewhere. */
