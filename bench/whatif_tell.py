@@ -22,7 +22,7 @@ LATE_S = 1.0
 WORDS = {
     "no_time_left": "told to come back later (503 no_time_left)",
     "queue_full": "refused because the queue was full (503 queue_full)",
-    "queue_timeout": "waited too long (503 queue_timeout)",
+    "queue_timeout": "that waited too long (503 queue_timeout)",
     "client_gone": "left by their client",
     "upstream_timeout": "given up on Ollama (504)",
 }
@@ -162,41 +162,38 @@ def _more(before, after):
 
 def _sentence(who, figure, a, b):
     word = "longer" if b > a else "shorter"
-    is_all = who == "everybody"
-    whose = "" if is_all else f" of {who}"
-    texts = {
-        "wait_mean_s": f"{who} would wait {_span(b)} on average instead of {_span(a)}{_more(a, b)}.",
+    whose = f" of {who}" if who else ""
+    return {
+        "wait_mean_s": f"{f'Requests{whose}' if who else 'Everybody'} would wait {_span(b)} on average instead of {_span(a)}{_more(a, b)}.",
         "wait_p95_s": f"The wait{whose} that one in twenty exceeds would be {word}: {_span(b)} instead of {_span(a)}.",
         "wait_max_s": f"The longest wait{whose} would be {word}: {_span(b)} instead of {_span(a)}.",
-        "latency_mean_s": f"Answers{whose if is_all else f' to {who}'} would take {_span(b)} on average instead of {_span(a)}{_more(a, b)}.",
+        "latency_mean_s": f"Answers{whose} would take {_span(b)} on average instead of {_span(a)}{_more(a, b)}.",
         "latency_p95_s": f"All but the slowest twentieth of the answers{whose} would come within {_span(b)} instead of {_span(a)}.",
-        "loads": f"{'Models' if is_all else who} would be loaded {b:.0f} times instead of {a:.0f}.",
+        "loads": f"{f'The {who}' if who else 'Models'} would be loaded {b:.0f} times instead of {a:.0f}.",
         "load_share": f"The box would spend {b:.0%} of its time on loading models instead of {a:.0%}.",
         "warm": f"{b:.0%} of the answers{whose} would begin warm instead of {a:.0%}.",
-        "lost": f"{b:.0f} requests{whose} would be lost instead of {a:.0f}.",
+        "lost": f"Requests{whose} that are lost: {b:.0f} instead of {a:.0f}.",
         "jain": f"Projects would be treated {'more' if b > a else 'less'} alike: Jain's index {b:.2f} instead of {a:.2f}.",
-    }
-    text = texts[figure]
-    return text[0].upper() + text[1:]
+    }[figure]
 
 
 # Of a group not every figure has a sentence: the table has them all.
-TOLD_OF_GROUPS = ("wait_mean_s", "latency_mean_s", "lost")
+TOLD_OF_GROUPS = {"project": ("wait_mean_s", "lost"), "class": ("wait_mean_s", "lost"), "model": ("loads",)}
 
 
 def sentences(a_rounds, b_rounds):
     found = []
     for key, figure, a, b in changes(a_rounds, b_rounds):
         if key == "all":
-            found.append(_sentence("everybody", figure, a, b))
-        elif figure in TOLD_OF_GROUPS or (key[0] == "model" and figure == "loads"):
-            found.append(_sentence(key[1] if key[0] != "class" else f"class {key[1]}", figure, a, b))
+            found.append(_sentence("", figure, a, b))
+        elif figure in TOLD_OF_GROUPS[key[0]]:
+            found.append(_sentence(" ".join(key), figure, a, b))
     kinds = {kind for each in a_rounds + b_rounds for kind in each["all"]["lost_as"]}
     for kind in sorted(kinds):
         before = [each["all"]["lost_as"].get(kind, 0) for each in a_rounds]
         after = [each["all"]["lost_as"].get(kind, 0) for each in b_rounds]
         if is_beyond(before, after, "lost"):
-            found.append(f"{_mean(after):.0f} requests would be {WORDS.get(kind, f'lost as {kind}')} instead of {_mean(before):.0f}.")
+            found.append(f"Requests {WORDS.get(kind, f'lost as {kind}')}: {_mean(after):.0f} instead of {_mean(before):.0f}.")
     return found or ["Nothing would change beyond what two plays of the same differ by."]
 
 
