@@ -312,7 +312,7 @@ class Model:
                 setattr(self, speed, tokens / took)
 
     def _measure_speeds(self):
-        if self.is_told:
+        if self.told:
             self._measure_told()
             return
         # seconds a token: the lower quartile had no hidden wait
