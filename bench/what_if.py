@@ -29,14 +29,14 @@ def size_of(text):
     return int(float(found.group(1)) * UNITS[found.group(2)])
 
 
-def pairs(of):
+def pairs(of, name_of=canonical):
     def parse(text):
         found = {}
         for pair in text.split(","):
             name, equals, value = pair.rpartition("=")
             if not equals:
-                raise argparse.ArgumentTypeError(f"{pair} is no MODEL=VALUE")
-            found[canonical(name)] = of(value)
+                raise argparse.ArgumentTypeError(f"{pair} is no NAME=VALUE")
+            found[name_of(name)] = of(value)
         return found
 
     return parse
@@ -61,6 +61,8 @@ def arguments_of(words):
     parser.add_argument("--scale", type=float, help="how many times faster than life")
     parser.add_argument("--gap", type=float, help="longer pauses are cut to so many seconds")
     parser.add_argument("--open", action="store_true", help="arrivals as logged, also of clients that wait for their answer")
+    parser.add_argument("--patience", type=pairs(float, str), default={}, metavar="PROJECT=SECONDS,…",
+                        help="when a project's clients leave; 0: never")  # fmt: skip
     parser.add_argument("--parallel", type=int, help="OLLAMA_NUM_PARALLEL of the box")
     parser.add_argument("--fits", type=int, help="how many models it holds at once")
     parser.add_argument("--vram", type=size_of, help="or how much memory it has for them, with --size")
@@ -109,7 +111,7 @@ def run(arguments, say):
         raise SystemExit("what_if: no requests to replay in the log")
     box = Box(wanted, arguments, notes)
     gap_s = arguments.gap or max(GAP_S, 1.2 * box.keep_alive_s)
-    calls = rebuild(wanted, box, arguments.seed, gap_s, arguments.open, notes)
+    calls = rebuild(wanted, box, arguments.seed, gap_s, arguments.open, arguments.patience, notes)
     scale = arguments.scale or scale_for(calls, box)
     set_classes = configurations["A"].projects_with_class() | configurations["B"].projects_with_class()
     _note_play(arguments, configurations, calls, scale, notes)

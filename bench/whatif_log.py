@@ -36,6 +36,10 @@ FOLLOWS_SHARE = 0.5
 # Clients that leave by a limit of theirs, not by chance: so many, so much alike, and nobody waited longer.
 LIMIT_LEAST = 3
 LIMIT_SPREAD = 0.05
+# The proxy's built-in rule (docs/configuration.md): what Docling's requests do.
+DOCLING = "python-requests"
+DOCLING_PATHS = {"/v1/chat/completions", "/api/v1/chat/completions", "/api/v1/vlm/openai"}
+DOCLING_S = 20.0
 # What a client that left would have needed, where nobody's need was longer than what it saw.
 LONGER = 1.5
 # Work of which nothing at all is known.
@@ -192,27 +196,46 @@ def _grouped(lines):
     return groups
 
 
-def _set_patience(calls, notes):
-    """Who left has shown how long it waits; where all that left did so after the same time, so do the others."""
+def _limit_of(mine, notes):
+    """After how long all of these clients leave, or None where they have no limit that the log shows."""
+    first, lines = mine[0], [line for call in mine for line in call.lines]
+    after = [line["latency_ms"] / MS_PER_S for line in lines if line.get("error_type") in LEFT]
+    longest = max((line["latency_ms"] / MS_PER_S for line in lines if line.get("status") == "success"), default=0.0)
+    who = f"{first.project}'s clients" + (f" ({first.user_agent})" if first.user_agent else "")
+    limit = statistics.median(after) if after else 0.0
+    if len(after) >= LIMIT_LEAST and all(abs(each - limit) <= LIMIT_SPREAD * limit for each in after) and longest <= limit * (1 + LIMIT_SPREAD):
+        notes.add(f"{who} leave {first.path} after {limit:.1f} s: all of them are taken to, see --patience")
+        return limit
+    if (first.user_agent or "").lower().startswith(DOCLING) and first.path in DOCLING_PATHS and longest <= DOCLING_S * (1 + LIMIT_SPREAD):
+        notes.add(f"{who} are taken to leave {first.path} after {DOCLING_S:.0f} s, as Docling does, see --patience")
+        return DOCLING_S
+    # the proxy knew of a limit, or it would not have said so
+    if longest and any(line.get("error_type") == "no_time_left" for line in lines):
+        notes.add(f"{who} have a limit that the log does not tell: the longest answer that reached them, {longest:.1f} s, is taken, see --patience")
+        return longest
+    return None
+
+
+def _set_patience(calls, told, notes):
+    """Who left has shown how long it waits; where all that left did so after the same time, so do the others. `told`: by project."""
     of_clients = collections.defaultdict(list)
     for call in calls:
+        if call.lines[-1].get("error_type") in LEFT:
+            call.patience = call.lines[-1]["latency_ms"] / MS_PER_S
         of_clients[(call.project, call.user_agent, call.path)].append(call)
-    for (project, _, path), mine in of_clients.items():
-        left = [c for c in mine if c.lines[-1].get("error_type") in LEFT]
-        after = [c.lines[-1]["latency_ms"] / MS_PER_S for c in left]
-        for call, waited in zip(left, after):
-            call.patience = waited
-        if len(after) < LIMIT_LEAST:
-            continue
-        limit = statistics.median(after)
-        answered = [c.lines[-1]["latency_ms"] / MS_PER_S for c in mine if c not in left]
-        if all(abs(each - limit) <= LIMIT_SPREAD * limit for each in after) and max(answered, default=0) <= limit * (1 + LIMIT_SPREAD):
-            notes.add(f"{project}'s clients leave {path} after {limit:.1f} s: all of them are taken to")
-            for call in mine:
-                call.patience = limit
-    left_count = sum(1 for c in calls if c.lines[-1].get("error_type") in LEFT)
-    if left_count:
-        notes.add(f"{left_count} clients left before they were answered: they leave after as long again, whatever they are then doing")
+    chance = sum(1 for call in calls if call.patience)
+    for (project, _, _), mine in of_clients.items():
+        # who comes back once does so again
+        retries = max(call.retries for call in mine)
+        limit = told[project] if project in told else _limit_of(mine, notes)
+        for call in mine:
+            call.retries = retries
+            if limit is not None:
+                chance -= call.patience is not None
+                # 0: never
+                call.patience = limit or None
+    if chance:
+        notes.add(f"{chance} clients left before they were answered: they leave after as long again, whatever they are then doing")
 
 
 def _set_follows(calls, notes):
@@ -324,17 +347,18 @@ def select(lines, notes):
     return wanted
 
 
-def rebuild(lines, box, seed, gap_s, is_open, notes):
-    """The calls, by arrival, of what select() left. `box` (whatif_box.py) tells what a line's work was."""
+def rebuild(lines, box, seed, gap_s, is_open, patience, notes):
+    """The calls, by arrival, of what select() left. `box` (whatif_box.py) tells what a line's work was; `patience` of a project
+    beats what its clients show."""
     if not lines:
         return []
     zero = lines[0]["begin"]
     calls = [_call(number, group, zero) for number, group in enumerate(_grouped(lines))]
     retried = sum(1 for call in calls if call.retries)
     if retried:
-        notes.add(f"{retried} clients came back after a 503: they do so here, as often and when Retry-After says")
+        notes.add(f"{retried} clients came back after a 503: they and others like them do so here, as often and when Retry-After says")
     wishes = [call for call in calls if not call.is_unload]
-    _set_patience(wishes, notes)
+    _set_patience(wishes, patience, notes)
     if not is_open:
         _set_follows(wishes, notes)
     _set_work(calls, box, random.Random(seed), notes)

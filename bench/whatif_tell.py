@@ -11,8 +11,8 @@ MINUTE_S = 60
 P95 = 0.95
 # Differences below this are not worth a word, whatever the spread.
 LEAST_SHARE = 0.03
-FLOORS = {"wait_mean_s": 0.1, "wait_p95_s": 0.1, "wait_max_s": 0.2, "latency_mean_s": 0.1, "latency_p95_s": 0.1,
-          "loads": 1, "load_share": 0.01, "warm": 0.01, "lost": 1, "jain": 0.01}  # fmt: skip
+FLOORS = {"lost": 1, "wait_mean_s": 0.1, "wait_p95_s": 0.1, "wait_max_s": 0.2, "latency_mean_s": 0.1, "latency_p95_s": 0.1,
+          "loads": 1, "load_share": 0.01, "warm": 0.01, "jain": 0.01}  # fmt: skip
 # A replay whose mean wait and latency are so far from the log's is good; beyond the second bound it is no replay.
 GOOD, POOR = 0.15, 0.40
 # Waits are compared to this at least: 20 ms of 40 ms are no fault.
@@ -186,23 +186,25 @@ TOLD_OF_GROUPS = {"project": ("wait_mean_s", "lost"), "class": ("wait_mean_s", "
 
 
 def sentences(a_rounds, b_rounds):
-    found = []
+    all_lost, of_all, of_groups = [], [], []
     for key, figure, a, b in changes(a_rounds, b_rounds):
         if key == "all":
-            found.append(_sentence("", figure, a, b))
+            (all_lost if figure == "lost" else of_all).append(_sentence("", figure, a, b))
         elif figure in TOLD_OF_GROUPS[key[0]]:
-            found.append(_sentence(" ".join(key), figure, a, b))
+            of_groups.append(_sentence(" ".join(key), figure, a, b))
     kinds = {kind for each in a_rounds + b_rounds for kind in each["all"]["lost_as"]}
     for kind in sorted(kinds):
         before = [each["all"]["lost_as"].get(kind, 0) for each in a_rounds]
         after = [each["all"]["lost_as"].get(kind, 0) for each in b_rounds]
         if is_beyond(before, after, "lost"):
-            found.append(f"Requests {WORDS.get(kind, f'lost as {kind}')}: {_mean(after):.0f} instead of {_mean(before):.0f}.")
-    return found or ["Nothing would change beyond what two plays of the same differ by."]
+            all_lost.append(f"Requests {WORDS.get(kind, f'lost as {kind}')}: {_mean(after):.0f} instead of {_mean(before):.0f}.")
+    if all_lost:
+        all_lost.append("Waits and times below are those of the requests that were answered: who is lost waits no longer.")
+    return all_lost + of_all + of_groups or ["Nothing would change beyond what two plays of the same differ by."]
 
 
 def fidelity(log, a_rounds, a_loads):
-    """(rows (what, log, A), the worst relative error of mean wait and latency, a sentence)."""
+    """(rows (what, log, A), the worst relative error of mean wait, mean latency and requests lost, a sentence)."""
     rows = [("requests lost", log["all"]["lost"], mean_of(a_rounds, "all", "lost"))]
     for what, figure in (("wait, mean s", "wait_mean_s"), ("wait, p95 s", "wait_p95_s"), ("wait, longest s", "wait_max_s"),
                          ("latency, mean s", "latency_mean_s"), ("latency, p95 s", "latency_p95_s"), ("warm", "warm")):  # fmt: skip
@@ -212,8 +214,9 @@ def fidelity(log, a_rounds, a_loads):
     for figure in ("wait_mean_s", "latency_mean_s"):
         real = log["all"][figure]
         worst = max(worst, abs(mean_of(a_rounds, "all", figure) - real) / max(WAIT_LEAST_S, real))
+    worst = max(worst, abs(rows[0][2] - rows[0][1]) / log["all"]["requests"])
     if worst <= GOOD:
-        text = f"A replays the log well: its mean wait and latency are within {worst:.0%}."
+        text = f"A replays the log well: mean wait, mean latency and losses are within {worst:.0%}."
     elif worst <= POOR:
         text = f"A replays the log roughly, {worst:.0%} off: believe only differences that are clearly larger."
     else:

@@ -55,7 +55,7 @@ def rebuilt(bench, tmp_path, lines, *words):
     notes = log.Notes()
     wanted = log.select(log.read([path])[0], notes)
     made = box.Box(wanted, arguments, notes)
-    return made, log.rebuild(wanted, made, 1, arguments.gap or 600, arguments.open, notes), " / ".join(notes.texts)
+    return made, log.rebuild(wanted, made, 1, arguments.gap or 600, arguments.open, arguments.patience, notes), " / ".join(notes.texts)
 
 
 def pairs_and_singles(count=12, **more):
@@ -123,6 +123,9 @@ def test_clients_with_a_limit(bench, tmp_path):
     _, calls, notes = rebuilt(bench, tmp_path, gone + quick)
     assert [call.patience for call in calls] == [pytest.approx(20, abs=0.01)] * 6
     assert "leave /v1/chat/completions after 20.0 s" in notes
+    # its owner knows better
+    _, calls, _ = rebuilt(bench, tmp_path, gone + quick, "--patience", "notes=0")
+    assert not any(call.patience for call in calls)
     # one that waited longer shows that it was no limit
     _, calls, _ = rebuilt(bench, tmp_path, gone + quick + [untold(400, 40)])
     assert [call.patience is not None for call in calls] == [True, False] * 3 + [False]
@@ -131,7 +134,10 @@ def test_clients_with_a_limit(bench, tmp_path):
 def test_one_that_came_back_is_one(bench, tmp_path):
     refused = failed(0.1, "no_time_left", 100, model="a", priority="normal", attempts=0, http_status=503, queue_wait_ms=90)
     _, calls, notes = rebuilt(bench, tmp_path, [refused, told(5, 0.1, 40, 0.05), told(5.2, 0.1, 40, 0.05, request_bytes=9)])
-    assert [(round(call.at, 1), call.retries, len(call.lines)) for call in calls] == [(0.0, 1, 2), (5.2, 0, 1)]
+    # and the other one would come back as well
+    assert [(round(call.at, 1), call.retries, len(call.lines)) for call in calls] == [(0.0, 1, 2), (5.2, 1, 1)]
+    # it was told so because its limit was known: longer than the longest answer
+    assert [call.patience for call in calls] == [pytest.approx(2.1)] * 2
     assert "came back after a 503" in notes
 
 
