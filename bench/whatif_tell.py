@@ -173,7 +173,7 @@ def _sentence(who, figure, a, b):
         "wait_max_s": f"The longest wait{whose} would be {word}: {_span(b)} instead of {_span(a)}.",
         "latency_mean_s": f"Answers{whose} would take {_span(b)} on average instead of {_span(a)}{_more(a, b)}.",
         "latency_p95_s": f"All but the slowest twentieth of the answers{whose} would come within {_span(b)} instead of {_span(a)}.",
-        "loads": f"{f'The {who}' if who else 'Models'} would be loaded {_times(b)} instead of {_times(a)}.",
+        "loads": f"{f'The {who}' if who else 'Models'} would be loaded {_times(b)} instead of {a:.0f}.",
         "load_share": f"The box would spend {b:.0%} of its time on loading models instead of {a:.0%}.",
         "warm": f"{b:.0%} of the answers{whose} would begin warm instead of {a:.0%}.",
         "lost": f"Requests{whose} that are lost: {b:.0f} instead of {a:.0f}.",
