@@ -1,8 +1,8 @@
 /*
- * What one level of concurrency tells of a runner: jobs are told as they are sent and end, in order
- * of sending, and the gauge says how many of them Ollama seems to have served at once and how fast.
- * Ollama serves first come, first served, in so many places (OLLAMA_NUM_PARALLEL). Used by
- * core/concurrency only; plain data, O(jobs in flight) a call. Times in microseconds.
+ * What the jobs of a runner tell of it as they are sent and end, told in that order: how many of
+ * them Ollama seems to have served at once (by their waits, at any level; by the ends of one level)
+ * and how fast. Ollama serves first come, first served, in OLLAMA_NUM_PARALLEL places. Used by
+ * core/concurrency only; plain data, O(GAUGE_MOST) a call. Times in microseconds.
  */
 #ifndef SO_CORE_GAUGE_H
 #define SO_CORE_GAUGE_H
