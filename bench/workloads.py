@@ -181,6 +181,8 @@ def parallel(draw):
         box(model("a", parallel=2)),
         alone(calls),
         change=(200.0, box(model("a", parallel=6))),
+        # less compressed: a job of 1.5 s would be 40 ms of a busy machine, and its own times a tenth of that
+        scale=10.0,
     )
 
 
