@@ -185,12 +185,15 @@ static double share_wanted(const struct concurrency *concurrency, int level, dou
 	return error > BLURRED ? SAME_RATE + error : SAME_RATE;
 }
 
+/* Not enough. What was measured before and is not sure is better measured again; not what was just
+ * now, for that would have no end. */
 static bool is_less(
 	const struct concurrency *concurrency, int level, double best, double best_error)
 {
 	double error = hypot(concurrency->errors[level], best_error);
 
-	return concurrency->rates[level] < best * (SAME_RATE - error);
+	return level == concurrency->gauge.level ||
+	       concurrency->rates[level] < best * (SAME_RATE - error);
 }
 
 /* The lowest level that brings as much as any is enough, once a higher one brought no more. */
