@@ -32,9 +32,10 @@ struct box {
 	int places;
 	enum sizes sizes;
 	enum tells tells;
-	int clients;  /* that there are at most; 0: always one more */
-	double noise; /* +- of the work that the sizes do not show */
-	bool swaps;   /* of two that were sent in one moment the later may come first */
+	int clients;   /* that there are at most; 0: always one more */
+	double noise;  /* +- of the work that the sizes do not show */
+	double stalls; /* of the jobs such a part takes a mean job longer than its size */
+	bool swaps;    /* of two that were sent in one moment the later may come first */
 	uint64_t random;
 	struct flight flights[FLIGHT_MOST];
 	int count;
@@ -101,7 +102,8 @@ static void send_sized(struct box *box, int who, double size)
 	*flight = (struct flight){
 		.who = who,
 		.size = size,
-		.left = MEAN_US * size * (1 + box->noise * (2 * uniform(box) - 1)),
+		.left = MEAN_US * (size * (1 + box->noise * (2 * uniform(box) - 1)) +
+					  (box->stalls > 0 && uniform(box) < box->stalls)),
 		.sent_us = box->now_us,
 		.begun_us = -1,
 	};

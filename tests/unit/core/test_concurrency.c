@@ -15,10 +15,19 @@
 
 #include "box.h"
 
-enum { START = 3, MOST = 16, API_JOBS = 100, V1_JOBS = 200, LONG_RUN = 3000 };
+enum {
+	START = 3,
+	MOST = 16,
+	API_JOBS = 100,
+	V1_JOBS = 200,
+	LONG_RUN = 3000,
+	STALLED_SEEDS = 200,
+	STALLED_JOBS = 400
+};
 
 #define GOAL 0.95
 #define GOAL_WITHOUT_SIZES 0.85
+#define STALLS 0.1
 /* A tenth of the run may pass until more places are seen. */
 #define GOAL_UNTOLD 0.8
 
@@ -235,6 +244,25 @@ static void test_a_change_that_nobody_tells_is_found(void **state)
 	expect(&box, &concurrency, 0, 0);
 }
 
+/* Times that sizes do not show: it may err, but it comes to an end, and to no great loss. */
+static void test_stalls_do_not_keep_it_searching(void **state)
+{
+	for (int kind = 0; kind < PLACES_KINDS; kind++) {
+		for (uint64_t seed = 1; seed <= STALLED_SEEDS; seed++) {
+			struct box box = new_box(all_places[kind], TELLS_TOKENS, MIXED, seed);
+			struct concurrency concurrency = {0};
+			int jobs = 0;
+
+			box.stalls = STALLS;
+			while (!concurrency.is_settled && jobs++ < STALLED_JOBS)
+				step(&box, &concurrency);
+			if (!concurrency.is_settled)
+				fail_msg("%d places, seed %d: %s after %d jobs", box.places,
+					(int)seed, concurrency_reason(&concurrency), jobs);
+		}
+	}
+}
+
 /* Where the box is never full nothing is known and nothing is changed. */
 static void test_one_at_a_time_changes_nothing(void **state)
 {
@@ -331,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_jobs_without_sizes),
 		cmocka_unit_test(test_a_restart_with_other_places_is_followed),
 		cmocka_unit_test(test_a_change_that_nobody_tells_is_found),
+		cmocka_unit_test(test_stalls_do_not_keep_it_searching),
 		cmocka_unit_test(test_one_at_a_time_changes_nothing),
 		cmocka_unit_test(test_few_clients_do_not_leave_the_limit_high),
 		cmocka_unit_test(test_the_ceiling_holds),
