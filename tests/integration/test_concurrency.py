@@ -92,7 +92,8 @@ def test_without_durations_the_ends_tell_it(make_sim, proxy, parallel, token_ms,
     server = adaptive(proxy, sim, "--scheduler", "turns")
     for _ in range(5):
         assert Crowd(server.url, openai, requests).join() == [200] * requests
-        if server.stats()["concurrency"]["limit"] == parallel:
+        told = server.stats()["concurrency"]
+        if told["limit"] == parallel and "no more is done" in told["reason"]:
             break
     check_found(server, parallel, "turns")
     assert "no more is done" in server.stats()["concurrency"]["reason"]
