@@ -225,7 +225,6 @@ static void tell_answer(struct world *world, const struct carried *carried, uint
 		.now_us = world->now_us,
 		.was_loaded = how % 16 != 0,
 		.wait_ns = how % 4 ? held_us * NS_PER_US / 100 * (how / 16 % 100) : -1,
-		.whole_ns = held_us * NS_PER_US,
 		.first_byte_us = how % 2 ? world->now_us - held_us / 2 : 0,
 		.prompt_tokens = how % 3 ? 100 : -1,
 		.prompt_ns = -1,
