@@ -219,6 +219,7 @@ static struct admin_pause on_pause(void *arg, bool unload)
 	struct proxy *proxy = arg;
 
 	conductor_pause(proxy->conductor, unload);
+	takeover_tell_pause(proxy->takeover);
 	return pause_of(proxy);
 }
 
@@ -227,6 +228,7 @@ static struct admin_pause on_resume(void *arg)
 	struct proxy *proxy = arg;
 
 	conductor_resume(proxy->conductor);
+	takeover_tell_pause(proxy->takeover);
 	return pause_of(proxy);
 }
 
