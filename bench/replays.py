@@ -124,4 +124,4 @@ def of_log(paths, speed, models, target):
 
     metrics = METRICS + [Metric("http_errors", "answers of 400 and above", "", is_plotted=False)]
     title = f"{len(requests)} requests of a log, {speed:g} times faster than life ({left_out} left out)"
-    return Scenario("log_replay", title, run, metrics, {}, {}, (OURS, "direct"), is_once=True, groups=("replay",))
+    return Scenario("log_replay", title, run, metrics, {}, {}, (OURS, "direct"), is_repeatable=False, groups=("replay",))

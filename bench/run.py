@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import signal
@@ -48,9 +49,11 @@ def machine():
     }
 
 
-def first_line(command):
+def version(command):
+    """The first number with a dot in what it prints."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    return done.stdout.decode(errors="replace").partition("\n")[0]
+    found = re.search(r"\d+\.\d+[^ ,]*", done.stdout.decode(errors="replace"))
+    return found.group(0).strip() if found else "unknown"
 
 
 def commit():
@@ -60,16 +63,16 @@ def commit():
 
 
 def versions(build):
-    found = {OURS: first_line([os.path.join(build, "src", "shared-ollama"), "--version"])}
+    found = {OURS: version([os.path.join(build, "src", "shared-ollama"), "--version"])}
     if commit():
         found["commit"] = commit()
-    return found | {name: first_line(command) for name, command in PROGRAMS.items() if shutil.which(command[0])}
+    return found | {name: version(command) for name, command in PROGRAMS.items() if shutil.which(command[0])}
 
 
 class Bench:
     def __init__(self, arguments, chosen):
         self.is_smoke = arguments.smoke
-        self.rounds = arguments.rounds or (1 if arguments.smoke else ROUNDS)
+        self.rounds = arguments.rounds or (1 if arguments.smoke or arguments.replay else ROUNDS)
         self.chosen = chosen
         self.place = Place(arguments.build, arguments.out)
         self.missing = [name for name in ("nginx", "haproxy") if not shutil.which(name)]
@@ -149,7 +152,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, help="where the programs were built")
     parser.add_argument("--smoke", action="store_true", help="one tiny round: does it run at all?")
-    parser.add_argument("--rounds", type=int, help=f"how many interleaved rounds (default: {ROUNDS})")
+    parser.add_argument("--rounds", type=int, help=f"how many interleaved rounds (default: {ROUNDS}, of --replay 1)")
     parser.add_argument("--out", help="where to write (default: a new folder in the temporary directory)")
     parser.add_argument("--only", help="scenarios or groups, with commas; --list shows them")
     parser.add_argument("--list", action="store_true", help="names the scenarios and ends")

@@ -20,14 +20,14 @@ def machine_lines(results):
     yield f"{m['cpu']}, {m['cores']} cores, {m['memory_mib']} MiB, Linux {m['kernel']}, load {m['load_average'][0]:.2f} at the start, {results['load_average_end'][0]:.2f} at the end"
     yield "; ".join(f"{name} {version}" for name, version in results["versions"].items())
     yield f"command: {results['command']}"
-    yield f"{results['rounds']} interleaved rounds, {results['seconds']:.0f} s: median (lowest to highest)"
+    yield f"{results['rounds']} interleaved round{'s' if results['rounds'] > 1 else ''}, {results['seconds']:.0f} s: median (lowest to highest)"
     if results["is_smoke"]:
         yield "SMOKE: one tiny round that proves that it runs; the figures mean nothing"
     yield from results["notes"]
 
 
-def repeat_command(scenario):
-    return f"bench/run.sh --only {scenario.name}"
+def repeat_command(results, scenario):
+    return f"bench/run.sh --only {scenario.name}" if scenario.is_repeatable else results["command"]
 
 
 def figures_of(results, scenario, metric, kind):
@@ -42,7 +42,7 @@ def goal_lines(results):
     if all(row["met"] is None for row in rows):
         return
     width = max(len(row["goal"]) for row in rows)
-    yield "goals"
+    yield "goals (a smoke run says nothing of them)" if results["is_smoke"] else "goals"
     for row in rows:
         measured = "-" if row["met"] is None else f"{number(row['median'])} ({number(row['low'])} to {number(row['high'])})"
         yield f"  {row['goal']:{width}}  {row['wanted']:14} {measured:34} {goals.verdict(row)}"
@@ -51,15 +51,16 @@ def goal_lines(results):
 
 
 def text_of(results, scenarios):
-    lines = [*machine_lines(results), "", *goal_lines(results)]
+    found = list(goal_lines(results))
+    lines = [*machine_lines(results), *([""] if found else []), *found]
     for scenario in scenarios:
-        lines += ["", f"{scenario.title}  [{repeat_command(scenario)}]"]
+        lines += ["", f"{scenario.title}  [{repeat_command(results, scenario)}]"]
         for metric in scenario.metrics:
             for kind in ("value", "ratio", "difference"):
-                found = figures_of(results, scenario, metric, kind)
-                if found:
+                rows = figures_of(results, scenario, metric, kind)
+                if rows:
                     lines.append(f"  {metric.title}{'' if kind == 'value' else ', ' + kind}")
-                lines += [f"    {label:28} {with_range(figure)}" for label, figure in found]
+                lines += [f"    {label:28} {with_range(figure)}" for label, figure in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -98,7 +99,7 @@ def curve_of(results, scenario):
 
 
 def section(results, scenario):
-    parts = [f'<h2 id="{scenario.name}">{html.escape(scenario.title)}</h2><p><code>{repeat_command(scenario)}</code></p>']
+    parts = [f'<h2 id="{scenario.name}">{html.escape(scenario.title)}</h2><p><code>{html.escape(repeat_command(results, scenario))}</code></p>']
     for metric in scenario.metrics:
         values = figures_of(results, scenario, metric, "value")
         if values and metric.is_plotted:

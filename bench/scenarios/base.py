@@ -55,6 +55,8 @@ class Scenario:
     # figures of the runs that are no metrics but have to be zero
     must_be_zero: tuple = ("errors",)
     groups: tuple = field(default_factory=tuple)
+    # `--only` with its name repeats it: not one that was made from the arguments
+    is_repeatable: bool = True
     # of a proxy, for each of the settings' connections
     descriptors_each: int = 2
 
