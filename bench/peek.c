@@ -42,15 +42,15 @@ int main(int argc, char **argv)
 	static const char end[] = "\"]}";
 	size_t bytes = argc > 1 ? strtoul(argv[1], NULL, DECIMAL) : BYTES;
 	size_t piece = argc > 2 ? strtoul(argv[2], NULL, DECIMAL) : PIECE;
-	long long took_ns[RUNS];
+	long long took_ns[RUNS], median_ns;
 	char *body;
 
 	if (bytes < strlen(begin) + strlen(end) || !piece)
 		return 2;
 	body = mem_alloc(bytes + 1);
 	memset(body, 'A', bytes);
-	memcpy(body, begin, strlen(begin));
-	memcpy(body + bytes - strlen(end), end, strlen(end) + 1);
+	memcpy(body, begin, sizeof(begin) - 1);
+	memcpy(body + bytes - strlen(end), end, sizeof(end));
 	for (int i = 0; i < RUNS; i++) {
 		struct peek *peek = peek_create();
 		long long begun_ns = now_ns();
@@ -63,9 +63,9 @@ int main(int argc, char **argv)
 		peek_destroy(peek);
 	}
 	qsort(took_ns, RUNS, sizeof(took_ns[0]), compare);
+	median_ns = took_ns[RUNS / 2];
 	printf("{\"mode\":\"peek\",\"bytes\":%zu,\"piece\":%zu,\"least_ms\":%.3f,\"ms\":%.3f}\n",
-		bytes, piece, (double)took_ns[0] / NS_PER_MS,
-		(double)took_ns[RUNS / 2] / NS_PER_MS);
+		bytes, piece, (double)took_ns[0] / NS_PER_MS, (double)median_ns / NS_PER_MS);
 	free(body);
 	return 0;
 }

@@ -3,9 +3,12 @@
  * epoll. POST /api/chat streams num_predict NDJSON lines, one line a chunk and one write a line, as
  * Ollama does, each with the moment at which it was due; every other request gets 291 bytes of
  * JSON, the probes of a proxy what they look for. What a body may ask for: bench_rate (lines a
- * second; 0: as fast as the socket takes them), bench_lines_per_write, bench_delay_us (before the
- * 291 bytes). Prints `listening on ADDR:PORT` to stderr and ends with 0 on SIGTERM.
+ * second; 0: as fast as the socket takes them), bench_lines_per_write (at full speed),
+ * bench_delay_us (before the 291 bytes). Prints `listening on ADDR:PORT` to stderr and ends with 0
+ * on SIGTERM.
  */
+#include "answers.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -36,8 +39,6 @@ enum {
 	   small one. What is longer is only counted. */
 	INPUT_BYTES = 8 * 1024,
 	READ_BYTES = 64 * 1024,
-	LINE_BYTES = 512,
-	SMALL_BYTES = 291,
 	BACKLOG = 4096,
 	LINES_PER_WRITE_MOST = 100,
 	DEFAULT_LINES = 100,
@@ -75,10 +76,9 @@ struct upstream {
 	int64_t armed_ns;
 	struct list timed;
 	struct list fast;
-	char small[LINE_BYTES + SMALL_BYTES];
-	size_t small_length;
+	char *small;
 	/* lines as they go at full speed, made once */
-	char block[LINES_PER_WRITE_MOST * LINE_BYTES];
+	char block[LINES_PER_WRITE_MOST * ANSWERS_CHUNK_BYTES];
 	size_t block_line; /* of one of them */
 };
 
@@ -152,49 +152,25 @@ static void on_writable(struct upstream *upstream, struct peer *peer)
 		watch(upstream, peer, EPOLLIN, EPOLL_CTL_MOD);
 }
 
-static void put_text(struct upstream *upstream, struct peer *peer, const char *body)
+static void put_json(struct upstream *upstream, struct peer *peer, const char *body)
 {
-	char *answer = mem_printf("HTTP/1.1 200 OK\r\nContent-Type: application/json; "
-				  "charset=utf-8\r\nContent-Length: %zu\r\n\r\n%s",
-		strlen(body), body);
+	char *answer = answers_json(body);
 
 	put(upstream, peer, answer, strlen(answer));
 	free(answer);
 }
 
-static void put_chunk(struct upstream *upstream, struct peer *peer, const char *line)
-{
-	char chunk[LINE_BYTES + 16];
-	int length = snprintf(chunk, sizeof(chunk), "%zx\r\n%s\r\n", strlen(line), line);
-
-	put(upstream, peer, chunk, (size_t)length);
-}
-
 static void put_last_line(struct upstream *upstream, struct peer *peer)
 {
-	static const char line[] =
-		"{\"model\":\"bench\",\"created_at\":\"2026-11-24T10:00:00.000000000Z\","
-		"\"message\":"
-		"{\"role\":\"assistant\",\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\","
-		"\"total_duration\":2000000000,\"load_duration\":1000000,\"prompt_eval_count\":5,"
-		"\"prompt_eval_duration\":1000000,\"eval_count\":100,\"eval_duration\":1990000000}"
-		"\n";
-
-	put_chunk(upstream, peer, line);
-	put(upstream, peer, "0\r\n\r\n", strlen("0\r\n\r\n"));
+	put(upstream, peer, answers_last, strlen(answers_last));
 }
 
 static void put_line(struct upstream *upstream, struct peer *peer)
 {
-	char line[LINE_BYTES];
+	char chunk[ANSWERS_CHUNK_BYTES];
+	size_t length = answers_line(chunk, peer->lines_sent++, peer->due_ns);
 
-	snprintf(line, sizeof(line),
-		"{\"model\":\"bench\",\"created_at\":\"2026-11-24T10:00:00.000000000Z\","
-		"\"message\":"
-		"{\"role\":\"assistant\",\"content\":\" "
-		"word%d\"},\"bench_ns\":%lld,\"done\":false}\n",
-		peer->lines_sent++, (long long)peer->due_ns);
-	put_chunk(upstream, peer, line);
+	put(upstream, peer, chunk, length);
 }
 
 static void arm(struct upstream *upstream)
@@ -227,7 +203,7 @@ static void do_due_work(struct upstream *upstream, struct peer *peer)
 {
 	if (peer->work == WORK_SMALL) {
 		peer->work = WORK_NONE;
-		put(upstream, peer, upstream->small, upstream->small_length);
+		put(upstream, peer, upstream->small, strlen(upstream->small));
 		return;
 	}
 	if (peer->lines_left == 0) {
@@ -330,7 +306,7 @@ static void begin_small(struct upstream *upstream, struct peer *peer, const char
 	double delay_us = number_of(body, "\"bench_delay_us\":", 0);
 
 	if (delay_us <= 0) {
-		put(upstream, peer, upstream->small, upstream->small_length);
+		put(upstream, peer, upstream->small, strlen(upstream->small));
 		return;
 	}
 	peer->work = WORK_SMALL;
@@ -348,9 +324,9 @@ static void answer(struct upstream *upstream, struct peer *peer, const char *hea
 	if (strncmp(head, chat, strlen(chat)) == 0)
 		begin_stream(upstream, peer, body);
 	else if (strncmp(head, version, strlen(version)) == 0)
-		put_text(upstream, peer, "{\"version\":\"0.32.15\"}");
+		put_json(upstream, peer, "{\"version\":\"0.32.15\"}");
 	else if (strncmp(head, ps, strlen(ps)) == 0)
-		put_text(upstream, peer,
+		put_json(upstream, peer,
 			"{\"models\":[{\"name\":\"bench:latest\",\"model\":\"bench:latest\","
 			"\"size\":"
 			"1000,\"digest\":\"0\",\"size_vram\":1000,\"context_length\":4096}]}");
@@ -426,27 +402,6 @@ static void on_connections(struct upstream *upstream)
 	}
 }
 
-static void make_small(struct upstream *upstream)
-{
-	static const char begin[] = "{\"model\":\"bench\",\"embeddings\":[[0.010,0.020";
-	static const char end[] = "]],\"total_duration\":2000000,\"load_duration\":1000000,"
-				  "\"prompt_eval_count\":2}";
-	char body[SMALL_BYTES + 1];
-
-	/* numbers, then spaces, which are JSON too, up to the size */
-	memset(body, ' ', SMALL_BYTES);
-	body[SMALL_BYTES] = '\0';
-	memcpy(body, begin, strlen(begin));
-	for (size_t at = strlen(begin); at + strlen(",0.030") + strlen(end) <= SMALL_BYTES;
-		at += strlen(",0.030"))
-		memcpy(body + at, ",0.030", strlen(",0.030"));
-	memcpy(body + SMALL_BYTES - strlen(end), end, strlen(end));
-	upstream->small_length = (size_t)snprintf(upstream->small, sizeof(upstream->small),
-		"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
-		"Content-Length: %d\r\n\r\n%s",
-		SMALL_BYTES, body);
-}
-
 static void listen_on(struct upstream *upstream, uint16_t port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
@@ -464,19 +419,6 @@ static void listen_on(struct upstream *upstream, uint16_t port)
 	getsockname(upstream->listener, (struct sockaddr *)&address, &bytes);
 	epoll_ctl(upstream->epoll, EPOLL_CTL_ADD, upstream->listener, &event);
 	fprintf(stderr, "listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
-}
-
-static void make_block(struct upstream *upstream)
-{
-	static const char line[] =
-		"{\"model\":\"bench\",\"created_at\":\"2026-11-24T10:00:00.000000000Z\","
-		"\"message\":{\"role\":\"assistant\",\"content\":\" word\"},\"done\":false}\n";
-	char chunk[LINE_BYTES];
-
-	upstream->block_line =
-		(size_t)snprintf(chunk, sizeof(chunk), "%zx\r\n%s\r\n", strlen(line), line);
-	for (size_t i = 0; i < LINES_PER_WRITE_MOST; i++)
-		memcpy(upstream->block + i * upstream->block_line, chunk, upstream->block_line);
 }
 
 static void turn(struct upstream *upstream)
@@ -526,10 +468,13 @@ int main(int argc, char **argv)
 	upstream.period_ns = NS_PER_S / atoi(argv[2]);
 	upstream.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	epoll_ctl(upstream.epoll, EPOLL_CTL_ADD, upstream.timer, &event);
-	make_small(&upstream);
-	make_block(&upstream);
+	upstream.small = answers_small();
+	upstream.block_line = answers_plain_line(upstream.block);
+	for (size_t i = 1; i < LINES_PER_WRITE_MOST; i++)
+		(void)answers_plain_line(upstream.block + i * upstream.block_line);
 	listen_on(&upstream, (uint16_t)atoi(argv[1]));
 	while (!is_stopped)
 		turn(&upstream);
+	free(upstream.small);
 	return EXIT_SUCCESS;
 }

@@ -87,7 +87,7 @@ SCENARIOS = [
             Metric("transit_us.p99", "a line's way, p99", "µs", is_ratio=True),
             Metric("late_lines", "lines over 5 ms late", "", is_plotted=False),
         ],
-        {"seconds": 4, "streams": 64, "most": 1000},
+        {"seconds": 3, "streams": 64, "most": 1000},
         {"seconds": 0.8, "streams": 16, "most": 200},
         (SHORT, FULL),
         ratios=((FULL, SHORT),),

@@ -16,7 +16,7 @@ def run(place, target, settings):
 
 
 def scenario(name, title, connections, path, **more):
-    full = {"connections": connections, "seconds": 2, "warmup": 0.5, "path": path} | more
+    full = {"connections": connections, "seconds": 1.5, "warmup": 0.4, "path": path} | more
     smoke = {"connections": min(connections, 200), "seconds": 0.15, "warmup": 0.05, "path": path} | more
     return Scenario(name, title, run, METRICS, full, smoke, curve="latency_us", groups=("small",))
 

@@ -62,12 +62,12 @@ def fast(per_write, lines):
 
 SCENARIOS = [
     paced(1, 50, 3, 0),
-    paced(64, 50, 4, 0.5),
-    paced(512, 50, 4, 0.5),
-    paced(1000, 50, 4, 1),
-    paced(2000, 20, 4, 1),
-    paced(2000, 50, 4, 1),
-    paced(10000, 5, 9, 4, HELD),
+    paced(64, 50, 3, 0.5),
+    paced(512, 50, 3, 0.5),
+    paced(1000, 50, 3.5, 1),
+    paced(2000, 20, 3.5, 1),
+    paced(2000, 50, 3.5, 1),
+    paced(10000, 5, 7, 3, HELD),
     fast(1, 20000),
     fast(50, 100000),
 ]
