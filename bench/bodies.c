@@ -19,6 +19,8 @@ enum {
 	WRITE_BYTES = 256 * 1024,
 	/* Longer than any pause of a machine that is worth measuring on. */
 	LIMIT_S = 60,
+	/* Between two looks at the memory; a look takes some 20 us. */
+	LOOK_NS = 2 * LOAD_NS_PER_MS,
 };
 
 struct sender {
@@ -36,6 +38,8 @@ struct run {
 	char *request;
 	size_t length;
 	uint64_t answers;
+	int64_t looked_ns;
+	int64_t anonymous_kib; /* the most that was seen */
 	uint64_t errors;
 	struct samples time_ns;
 };
@@ -116,6 +120,20 @@ static void on_readable(struct run *run, struct sender *sender)
 	}
 }
 
+/* The kernel keeps the highest of all resident pages, not of these. */
+static void look_at_memory(struct run *run)
+{
+	int64_t now_ns = load_now_ns();
+	int64_t kib;
+
+	if (now_ns - run->looked_ns < LOOK_NS)
+		return;
+	run->looked_ns = now_ns;
+	kib = load_anonymous_kib(run->options->pid);
+	if (kib > run->anonymous_kib)
+		run->anonymous_kib = kib;
+}
+
 static void turn(struct run *run)
 {
 	struct epoll_event ready[EVENTS];
@@ -137,6 +155,7 @@ int bodies_run(const struct load_options *options)
 	struct sender *senders =
 		mem_zalloc_array((size_t)options->connections, sizeof(struct sender));
 	int64_t begun_ns, cpu_ns, elapsed_ns;
+	int64_t anonymous_kib = load_anonymous_kib(options->pid);
 
 	make_request(&run);
 	printf("{\"mode\":\"bodies\",\"connections\":%d,\"bytes\":%d,", options->connections,
@@ -152,12 +171,17 @@ int bodies_run(const struct load_options *options)
 	begun_ns = load_now_ns();
 	for (int i = 0; i < options->connections; i++)
 		begin_request(&run, &senders[i]);
-	while (run.open > 0 && load_now_ns() < begun_ns + (int64_t)LIMIT_S * LOAD_NS_PER_S)
+	while (run.open > 0 && load_now_ns() < begun_ns + (int64_t)LIMIT_S * LOAD_NS_PER_S) {
 		turn(&run);
+		look_at_memory(&run);
+	}
 	elapsed_ns = load_now_ns() - begun_ns;
 	cpu_ns = load_cpu_ns(options->pid) - cpu_ns;
 	printf(",");
 	load_print_memory("rss_kib", options->pid);
+	printf(",\"anonymous_growth_kib\":%lld",
+		run.anonymous_kib > anonymous_kib ? (long long)(run.anonymous_kib - anonymous_kib)
+						  : 0);
 	printf(",\"requests\":%llu,\"errors\":%llu,\"ms_per_body\":%.3f,\"cpu_ms_per_body\":%.3f,",
 		(unsigned long long)run.answers,
 		(unsigned long long)run.errors + (uint64_t)run.open,

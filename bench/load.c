@@ -71,6 +71,24 @@ void load_print_memory(const char *key, int pid)
 	printf("\"%s\":{\"now\":%lld,\"peak\":%lld}", key, now, peak);
 }
 
+int64_t load_anonymous_kib(int pid)
+{
+	char text[128];
+	long long kib = 0;
+	FILE *file;
+
+	if (!pid)
+		return 0;
+	snprintf(text, sizeof(text), "/proc/%d/status", pid);
+	file = fopen(text, "r");
+	if (!file)
+		load_fail(text);
+	while (fgets(text, sizeof(text), file))
+		(void)sscanf(text, "RssAnon: %lld", &kib);
+	fclose(file);
+	return kib;
+}
+
 uint64_t load_draw(uint64_t *state)
 {
 	uint64_t mixed = *state += UINT64_C(0x9e3779b97f4a7c15);

@@ -65,6 +65,8 @@ int64_t load_now_ns(void);
 int64_t load_cpu_ns(int pid);
 /* `"rss_kib":{"now":…,"peak":…}` of /proc/PID/status; null without a process. */
 void load_print_memory(const char *key, int pid);
+/* Of it, what is the process's own now, in KiB: not pages of files. 0 without a process. */
+int64_t load_anonymous_kib(int pid);
 /* splitmix64: the same seed draws the same numbers everywhere. */
 uint64_t load_draw(uint64_t *state);
 /* A small request; `project` below options->projects. Free it. */

@@ -8,7 +8,8 @@ KIB_PER_MIB = 1024
 METRICS = [
     Metric("ms_per_body", "time a body", "ms", is_ratio=True),
     Metric("cpu_ms_per_body", "CPU a body", "ms", is_ratio=True),
-    Metric("growth_mib", "memory that it takes", "MiB"),
+    Metric("growth_mib", "growth of resident memory, mapped files too", "MiB"),
+    Metric("anonymous_mib", "of it the process's own", "MiB"),
 ]
 
 
@@ -21,6 +22,7 @@ def run(place, target, settings):
         result = place.load("bodies", url, pid, **settings)
     if result["rss_kib"]:
         result["growth_mib"] = (result["rss_kib"]["peak"] - result["rss_kib_before"]["now"]) / KIB_PER_MIB
+        result["anonymous_mib"] = result["anonymous_growth_kib"] / KIB_PER_MIB
     return result
 
 
