@@ -126,17 +126,11 @@ static void on_load_failed(void *arg, const struct loader_failure *failure)
 	relay_load_ended(conductor->parts.relay, runner);
 	if (is_final && was_preload)
 		LOG(WARN, "cannot preload: the load failed", LOG_TEXT("model", runner->key));
-	if (is_final)
+	/* With fifo the model's jobs wait for a slot, and go out when one is free. */
+	if (is_final && conductor->settings->scheduler == SCHEDULER_TURNS)
 		relay_load_failed(conductor->parts.relay, runner, failure->outcome, failure->status,
 			failure->text);
 	mark_changed(conductor);
-}
-
-static void prepare(struct conductor *conductor, const struct settings *settings)
-{
-	if (settings->scheduler != SCHEDULER_TURNS && (*settings->preload || *settings->keep_alive))
-		LOG(WARN, "preload and keep_alive do nothing without scheduler = turns");
-	scheduler_prepare(conductor->parts.scheduler, settings);
 }
 
 struct conductor *conductor_create(const struct conductor_parts *parts, struct settings *settings)
@@ -153,7 +147,7 @@ struct conductor *conductor_create(const struct conductor_parts *parts, struct s
 	};
 
 	conductor->parts = *parts;
-	prepare(conductor, settings);
+	scheduler_prepare(parts->scheduler, settings);
 	conductor->settings = settings_take(settings);
 	conductor->wake = evtimer_new(parts->base, on_wake, conductor);
 	if (!conductor->wake)
@@ -176,7 +170,7 @@ void conductor_destroy(struct conductor *conductor)
 
 void conductor_set_settings(struct conductor *conductor, struct settings *settings)
 {
-	prepare(conductor, settings);
+	scheduler_prepare(conductor->parts.scheduler, settings);
 	loader_set_settings(conductor->loader, settings);
 	settings_take(settings);
 	settings_return(conductor->settings);

@@ -147,8 +147,8 @@ const struct key keys[] = {
 
 	{FIELD(preload), .section = "Requests (rules for projects and models stand in the file)",
 		WORDS, .fallback_shown = "none", .placeholder = "MODELS",
-		.help = "with turns: models that are loaded at the start, and again after each "
-			"restart of Ollama, and stay loaded"},
+		.help = "models that are loaded at the start, and again after each restart of "
+			"Ollama, and stay loaded"},
 	{FIELD(keep_alive), .type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
 		.placeholder = "DURATION", .is_reloadable = true,
 		.help = "how long a model stays loaded after its last request, as in Ollama's API: "

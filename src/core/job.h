@@ -45,7 +45,7 @@ enum reply_state {
 struct job_group {
 	uint64_t waiting;      /* QUEUED */
 	uint64_t running;      /* slots held */
-	uint64_t running_most; /* its cap (PRODUCT 5), as the job that came last has it; 0: none */
+	uint64_t running_most; /* its cap (PRODUCT 5), of the rule in force; 0: none */
 	/* Its last slot is kept, in this survey of turns, for the job that came then. */
 	uint64_t kept_in;
 	int64_t kept_since_us;

@@ -69,8 +69,9 @@ struct runner {
 
 	/* the turn */
 	bool is_resident;
-	bool is_loaded_by_us; /* so that it is sure which key it is */
+	bool is_known_key; /* loaded by us, or fifo and answered: it is sure which key is loaded */
 	struct keep_alive keep_alive;
+	int64_t expires_us;    /* as the last snapshot that listed it said; 0: it did not */
 	bool is_seen;	       /* a snapshot has listed it in this turn */
 	int unseen_loads;      /* in a row: answered well, and the next snapshot did not list it */
 	bool owes_preload;     /* it is to be loaded without a job */

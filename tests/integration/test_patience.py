@@ -6,7 +6,7 @@ import time
 
 import pytest
 from boxes import ENDLESS, chat, talker
-from programs import ask
+from programs import ask, wait_for
 from wire import request
 
 # Half a second each, one at a time.
@@ -92,7 +92,7 @@ def test_a_client_that_obeys_gets_in_though_the_ring_is_full(proxy, wire):
     later.send(ask_v1(text="page 8"))
     answer = later.read_answer()
     assert answer.status == 503
-    assert server.wait_log(1)[-1]["error_type"] == "queue_full"
+    wait_for(lambda: server.log_lines()[-1]["error_type"] == "queue_full", what="the line of the refused job")
     assert ask(server.url, "POST", "/api/v1/queue/resume", {})[0] == 200
     assert again.read_answer().status == 200
     for connection in waiting:

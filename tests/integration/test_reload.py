@@ -116,6 +116,29 @@ def test_a_job_keeps_the_configuration_it_came_under(ruled, wire):
     assert server.stats()["queued"] == 1
 
 
+@pytest.mark.sim(config=ENDLESS | {"num_parallel": 4})
+def test_a_cap_is_that_of_the_rule_in_force_whatever_jobs_came_under(ruled, wire):
+    def rule(most):
+        return f'max_concurrent = 4; projects = ( {{ name = "p"; max_concurrent = {most}; }} );'
+
+    server = ruled(rule(1))
+    request = chat(headers=[("X-Project-Name", "p")])
+    connections = [wire(server.url) for _ in range(4)]
+    for connection in connections[:2]:
+        connection.send(request)
+    connections[2].send(request[:-1])
+    server.wait_for(lambda stats: (stats["in_progress"], stats["queued"], stats["reading"]) == (1, 1, 1))
+    reload(server, rule(2))
+    # who waits need not wait for a newer job of its project
+    server.wait_for(lambda stats: (stats["in_progress"], stats["queued"]) == (2, 0))
+    # and one whose head came under the old rule brings it back for nobody
+    reload(server, rule(4))
+    connections[2].send(request[-1:])
+    server.wait_for(lambda stats: (stats["in_progress"], stats["queued"]) == (3, 0))
+    connections[3].send(request)
+    server.wait_for(lambda stats: (stats["in_progress"], stats["queued"]) == (4, 0))
+
+
 @pytest.mark.sim(config=ENDLESS)
 def test_a_smaller_ring_keeps_who_waits_and_admits_none_until_it_fits(ruled, wire):
     server = ruled("max_concurrent = 1; max_queue_size = 4;")

@@ -226,7 +226,7 @@ struct turns_plan turns_make_plan(
 		is_too_many |= !fits_set_add(&set, runner->id);
 	}
 	if (!sibling && !is_too_many) {
-		switch (fits_ask(&turns->fits, &set)) {
+		switch (fits_ask(&turns->fits, &set, view->now_us)) {
 		case FITS_YES:
 			plan.is_possible = plan.fits_in = true;
 			return plan;

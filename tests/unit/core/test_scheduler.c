@@ -237,6 +237,29 @@ static void test_caps_of_projects_and_models_hold_in_order_of_arrival(void **sta
 	send(0);
 }
 
+/* A reload: the new caps hold at once, in both directions. */
+static void test_caps_follow_the_rules_in_force(void **state)
+{
+	struct project_rule project = {.name = (char *)"p", .max_concurrent = 2};
+	struct model_rule model = {.name = (char *)"m", .max_concurrent = 1};
+
+	settings.max_concurrent = 4;
+	settings.keep_alive = (char *)"";
+	enter(0, "p", "m");
+	enter(1, "p", "m");
+	enter(2, "q", "n");
+	enter(3, "q", "n");
+	enter(4, "q", "n");
+	send(0);
+	assert_next(&jobs[2]); /* not the second: one of its project runs */
+	settings.rules = (struct rules){.projects = &project, .projects_count = 1};
+	scheduler_prepare(scheduler, &settings);
+	assert_next(&jobs[1]);
+	settings.rules = (struct rules){.models = &model, .models_count = 1};
+	scheduler_prepare(scheduler, &settings);
+	assert_next(&jobs[2]);
+}
+
 static void test_projects_and_models_are_counted_before_a_job_enters(void **state)
 {
 	const struct job_group *of_project, *of_model;
@@ -289,6 +312,7 @@ int main(void)
 		SCHEDULER_TEST(test_mean_service_time_starts_with_the_first_sample_and_follows),
 		SCHEDULER_TEST(test_slot_held_for_no_time_is_no_mean),
 		SCHEDULER_TEST(test_caps_of_projects_and_models_hold_in_order_of_arrival),
+		SCHEDULER_TEST(test_caps_follow_the_rules_in_force),
 		SCHEDULER_TEST(test_projects_and_models_are_counted_before_a_job_enters),
 		SCHEDULER_TEST(test_the_place_in_order_of_arrival_is_told),
 		SCHEDULER_TEST(test_destroying_nothing_is_fine),
