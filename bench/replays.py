@@ -86,7 +86,7 @@ OLD = Scenario(
     METRICS,
     {"time_scale": 20, "seed": 1, "limit": None},
     # A load of 6 s has to stay above the 100 ms below which a start counts as warm.
-    {"time_scale": 50, "seed": 1, "limit": 24},
+    {"time_scale": 50, "seed": 1, "limit": 16},
     (OURS,),
     is_once=True,
     groups=("replay",),

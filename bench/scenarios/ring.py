@@ -40,7 +40,7 @@ def run_streams(place, target, settings):
             path="/api/embed",
             delay_us=2000,
             warmup=0,
-            seconds=settings["seconds"] + 1.5,
+            seconds=settings["seconds"] + settings["tail"],
         )
         streams = place.command("streams", url, pid, connections=count, rate=50, seconds=settings["seconds"], ramp=0.1)
         # the streams first, or they would wait behind the thousand
@@ -87,8 +87,8 @@ SCENARIOS = [
             Metric("transit_us.p99", "a line's way, p99", "µs", is_ratio=True),
             Metric("late_lines", "lines over 5 ms late", "", is_plotted=False),
         ],
-        {"seconds": 3, "streams": 64, "most": 1000},
-        {"seconds": 0.8, "streams": 16, "most": 200},
+        {"seconds": 3, "streams": 64, "most": 1000, "tail": 1},
+        {"seconds": 0.6, "streams": 16, "most": 200, "tail": 0.2},
         (SHORT, FULL),
         ratios=((FULL, SHORT),),
         differences=(),
