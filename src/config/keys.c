@@ -18,8 +18,8 @@
 #define SIZE_MAX_BYTES TIB
 /* The ring is one array of so many places. */
 #define PLACES_MAX INT64_C(100000)
-/* Far over any OLLAMA_NUM_PARALLEL. */
-#define CONCURRENT_MAX INT64_C(1024)
+/* Far over any OLLAMA_NUM_PARALLEL: as many streams as the connections that they take. */
+#define CONCURRENT_MAX INT64_C(16384)
 /* Each is one rename when a log is full. */
 #define LOGS_MAX INT64_C(100)
 /* What Linux lets a process open at most by default (fs.nr_open). */

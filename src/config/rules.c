@@ -14,7 +14,7 @@
 
 enum {
 	/* As for everybody (config/keys.c). */
-	CONCURRENT_MAX = 1024,
+	CONCURRENT_MAX = 16384,
 	PLACES_MAX = 100000,
 	/* Of a runner option; Ollama's are C ints. */
 	OPTION_MAX = INT32_MAX,

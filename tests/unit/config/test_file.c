@@ -95,8 +95,8 @@ static void test_unknown_keys_name_the_line_and_the_nearest(void **state)
 
 static void test_wrong_values_name_line_and_key(void **state)
 {
-	assert_wrong(
-		"\n\nmax_concurrent = 0\n", "test.conf:3: max_concurrent: out of range: 1 to 1024");
+	assert_wrong("\n\nmax_concurrent = 0\n",
+		"test.conf:3: max_concurrent: out of range: 1 to 16384");
 	assert_wrong("max_concurrent = \"three\"\n",
 		"test.conf:1: max_concurrent: \"three\" is not a whole number");
 	assert_wrong("max_concurrent = true\n",

@@ -152,8 +152,8 @@ static void test_mistakes_name_line_and_remedy(void **state)
 	assert_wrong("projects = ( { name = \"a\"; class = \"interactive\";\n"
 		     "ceiling = \"normal\"; } );",
 		"t:1: projects: class is above ceiling: raise the one or lower the other");
-	assert_wrong("projects = ( { name = \"a\"; max_concurrent = 1025; } );",
-		"t:1: projects: max_concurrent must be 0 (no limit) to 1024");
+	assert_wrong("projects = ( { name = \"a\"; max_concurrent = 16385; } );",
+		"t:1: projects: max_concurrent must be 0 (no limit) to 16384");
 	assert_wrong("projects = ( { name = \"a\"; max_queue_size = 2.0; } );",
 		"t:1: projects: max_queue_size must be 0 (no limit) to 100000");
 	assert_wrong("projects = ( { name = \"a\"; patience = -1; } );",

@@ -156,15 +156,15 @@ static void test_counts(void **state)
 {
 	assert_set("max_concurrent", "1");
 	assert_int_equal(settings->max_concurrent, 1);
-	assert_set("max_concurrent", "1024");
-	assert_int_equal(settings->max_concurrent, 1024);
-	assert_refused("max_concurrent", "0", "out of range: 1 to 1024");
-	assert_refused("max_concurrent", "1025", "out of range: 1 to 1024");
-	assert_refused("max_concurrent", "18446744073709551617", "out of range: 1 to 1024");
+	assert_set("max_concurrent", "16384");
+	assert_int_equal(settings->max_concurrent, 16384);
+	assert_refused("max_concurrent", "0", "out of range: 1 to 16384");
+	assert_refused("max_concurrent", "16385", "out of range: 1 to 16384");
+	assert_refused("max_concurrent", "18446744073709551617", "out of range: 1 to 16384");
 	assert_refused("max_concurrent", "3k", "\"3k\" is not a whole number");
 	assert_refused("max_concurrent", "3.0", "\"3.0\" is not a whole number");
 	assert_refused("max_concurrent", "many", "\"many\" is not a whole number");
-	assert_int_equal(settings->max_concurrent, 1024);
+	assert_int_equal(settings->max_concurrent, 16384);
 	assert_set("max_connections_per_address", "0");
 	assert_refused("max_queue_size", "0", "out of range: 1 to 100000");
 }
