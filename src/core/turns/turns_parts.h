@@ -1,5 +1,6 @@
 /* The inside of turns, seen only by turns.c (the decision), turns_survey.c (who waits),
- * turns_plan.c (what has to give way), turns_own.c, turns_forecast.c, turns_report.c (the words).
+ * turns_plan.c (what has to give way), turns_own.c, turns_forecast.c, turns_rank.c (places),
+ * turns_report.c (the words).
  */
 #ifndef SO_CORE_TURNS_PARTS_H
 #define SO_CORE_TURNS_PARTS_H
@@ -57,6 +58,9 @@ struct turns {
 	int64_t freed_us;	/* when a load was last freed from what held it up */
 	int64_t blind_since_us; /* nothing is known of what is loaded; 0: it is */
 	int64_t since_us;	/* of the state */
+	/* by turns_rank(), for turns_explain() only */
+	const struct runner *told_subject;
+	const struct runner *told_next;
 };
 
 /* What has to happen before the target is loaded. */
@@ -99,6 +103,10 @@ void turns_note_keep_alive(struct turns *turns, struct job *job);
 /* true: the load under way does not come because of a runner that is to be unloaded. */
 bool turns_free_load(struct turns *turns, const struct scheduler_view *view,
 	struct scheduler_answer *ret_answer);
+
+/* turns_rank.c */
+/* After turns_survey(): survey.ahead of all runners, job->before of all that wait. */
+void turns_rank_all(struct turns *turns, const struct scheduler_view *view);
 
 /* turns_plan.c */
 bool turns_is_overdue(const struct runner *runner, const struct scheduler_view *view);

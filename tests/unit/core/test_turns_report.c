@@ -31,7 +31,7 @@ static int64_t place(const struct job *job)
 	struct scheduler_view seen = view();
 	char reason[SCHEDULER_REASON_BYTES];
 
-	report();
+	scheduler_rank(scheduler, &seen);
 	return scheduler_explain(scheduler, &seen, job, reason);
 }
 

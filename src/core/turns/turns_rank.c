@@ -1,0 +1,152 @@
+/* Where each waiting job stands, all at once (PRODUCT 6.6): sorted, so that a list of all of them
+ * costs no more than O(jobs log jobs + keys log keys). */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "core/ring.h"
+#include "core/turns/turns_parts.h"
+
+/* One of the ring's waiting jobs. */
+struct standing {
+	struct job *job;
+	enum job_class job_class; /* age included */
+	bool is_ready;		  /* it may go, as far as it depends on itself */
+};
+
+/* A runner that jobs wait for. */
+struct turn_order {
+	struct runner *runner;
+	double order; /* smaller is served earlier */
+};
+
+/* What is loaded, what is being loaded, then by the rule's index. */
+static double order_of(
+	const struct turns *turns, const struct runner *runner, const struct scheduler_view *view)
+{
+	if (runner->is_resident)
+		return -2;
+	if (runner == turns->target)
+		return -1;
+	return 1 / (1 + turns_index(turns, runner, view));
+}
+
+static int by_order(const void *one, const void *other)
+{
+	const struct turn_order *a = one;
+	const struct turn_order *b = other;
+
+	return (a->order > b->order) - (a->order < b->order);
+}
+
+static size_t collect_runners(
+	struct turns *turns, const struct scheduler_view *view, struct turn_order orders[])
+{
+	struct list *node;
+	size_t count = 0;
+
+	LIST_EACH(&turns->runners.all, node)
+	{
+		struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (runner->survey.waiting > 0)
+			orders[count++] =
+				(struct turn_order){runner, order_of(turns, runner, view)};
+	}
+	return count;
+}
+
+/* How many wait for runners that are served before it. */
+static void count_ahead(struct turns *turns, const struct scheduler_view *view)
+{
+	struct turn_order *orders = mem_zalloc_array(turns->runners.count + 1, sizeof(*orders));
+	size_t count = collect_runners(turns, view, orders);
+	uint64_t ahead = 0;
+	uint64_t same = 0; /* of the runners of this order */
+
+	qsort(orders, count, sizeof(*orders), by_order);
+	for (size_t i = 0; i < count; i++) {
+		struct runner *runner = orders[i].runner;
+
+		if (i > 0 && orders[i].order > orders[i - 1].order) {
+			ahead += same;
+			same = 0;
+		}
+		if (!runner->is_resident)
+			runner->survey.ahead = ahead;
+		same += runner->survey.waiting;
+	}
+	free(orders);
+}
+
+static int by_service(const void *one, const void *other)
+{
+	const struct standing *a = one;
+	const struct standing *b = other;
+
+	if (turns_goes_before(a->job, a->job_class, b->job, b->job_class))
+		return -1;
+	if (turns_goes_before(b->job, b->job_class, a->job, a->job_class))
+		return 1;
+	return a->job->before < b->job->before ? -1 : 1;
+}
+
+/* All that wait; those of the survey, which stand in the same order, are ready. */
+static size_t collect_jobs(const struct turns_survey *survey, const struct scheduler_view *view,
+	struct standing standings[])
+{
+	size_t total = ring_count(view->ring);
+	size_t ready = 0;
+	size_t count = 0;
+
+	for (size_t i = 0; i < total; i++) {
+		struct job *job = ring_at(view->ring, i);
+		struct standing *standing = &standings[count];
+
+		if (job->state != JOB_QUEUED)
+			continue;
+		job->before = i; /* until they are sorted */
+		standing->job = job;
+		standing->is_ready = ready < survey->count && survey->ready[ready].job == job;
+		standing->job_class = standing->is_ready ? survey->ready[ready].job_class
+							 : turns_class(job, view);
+		ready += standing->is_ready;
+		count++;
+	}
+	return count;
+}
+
+/* Those that wait for the same go one after the other: for a runner's turn, or, where it is loaded,
+ * for a slot, which those without a runner take first. */
+static void count_before(const struct standing standings[], size_t count)
+{
+	uint64_t all_loose = 0;
+	uint64_t loose = 0;
+	uint64_t resident = 0;
+
+	for (size_t i = 0; i < count; i++)
+		all_loose += standings[i].is_ready && turns_is_loose(standings[i].job);
+	for (size_t i = 0; i < count; i++) {
+		struct job *job = standings[i].job;
+		bool is_loose = turns_is_loose(job);
+		uint64_t *passed = is_loose		      ? &loose
+				   : job->runner->is_resident ? &resident
+							      : &job->runner->survey.passed;
+
+		job->before = *passed;
+		if (!is_loose && job->runner->is_resident)
+			job->before += all_loose;
+		*passed += standings[i].is_ready;
+	}
+}
+
+void turns_rank_all(struct turns *turns, const struct scheduler_view *view)
+{
+	struct standing *standings =
+		mem_zalloc_array(ring_count(view->ring) + 1, sizeof(*standings));
+	size_t count = collect_jobs(&turns->survey, view, standings);
+
+	count_ahead(turns, view);
+	qsort(standings, count, sizeof(*standings), by_service);
+	count_before(standings, count);
+	free(standings);
+}
