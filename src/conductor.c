@@ -137,6 +137,7 @@ static void prepare(struct conductor *conductor, const struct settings *settings
 	if (settings->scheduler != SCHEDULER_TURNS && (*settings->preload || *settings->keep_alive))
 		LOG(WARN, "preload and keep_alive do nothing without scheduler = turns");
 	scheduler_prepare(conductor->parts.scheduler, settings);
+	stats_prepare(conductor->parts.stats, settings);
 }
 
 struct conductor *conductor_create(const struct conductor_parts *parts, struct settings *settings)

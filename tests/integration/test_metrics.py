@@ -144,6 +144,24 @@ def test_names_are_bounded_and_escaped(proxy, wire):
     assert promtool("check", "metrics", text=text) == ""
 
 
+def test_invented_names_push_nobody_out(ruled, wire):
+    server = ruled('projects = ( { name = "configured"; } );')
+    connection = wire(server.url)
+
+    def work_for(name, model, status):
+        assert connection.ask("POST", "/api/chat", chat_body(model=model), [("X-Project-Name", name)]).status == status
+
+    assert server.stats()["projects"] == {}
+    for number in range(70):
+        work_for(f"invented-{number}", "nope", 404)
+    work_for("real", "b", 200)
+    work_for("configured", "nope", 404)
+    stats = server.wait_for(lambda stats: stats["completed"] == 72 and stats)
+    assert stats["projects"]["real"]["completed"] == stats["projects"]["configured"]["completed"] == 1
+    assert len(stats["projects"]) == 65
+    assert sum(project["completed"] for project in stats["projects"].values()) == 72
+
+
 def test_what_waits_is_shown_by_project(proxy, wire):
     server = proxy("--max-concurrent", "1", "--concurrency", "fixed")
     status, _ = server.change("POST", "/api/v1/queue/pause")
