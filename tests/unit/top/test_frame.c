@@ -77,6 +77,11 @@ static void test_all_of_it_stands_in_a_printed_frame(void **state)
 		"Answers mean 17.1 s, 57 % warm, 1 loads of 6.0 s",
 		"Turn    serving llama3:latest for 8.1 s, 12 served, 7 left",
 		"Loaded  llama3:latest 7.8 GiB, 50 % on the GPU, context 4096",
+		"Used by zoo 75 %, a/b 25 %",
+		"Foreign traffic: another program uses this Ollama past the queue, last with "
+		"phi4:latest 12.5 s ago",
+		"Cut prompts: 3 were longer than the context; raise num_ctx",
+		"Log lines lost: 4 could not be written",
 		"ID     PROJECT    CLASS  MODEL  OPERATION STATE        AGE   WAIT PLACE FORECAST "
 		"TOKENS TOK/S REASON",
 		"run    zoo        normal llama3 chat      streaming 12.1 s   5 ms     -        -  "
@@ -97,6 +102,12 @@ static void test_all_of_it_stands_in_a_printed_frame(void **state)
 	for (size_t i = 0; i < fixture.frame.count; i++)
 		assert_string_equal(fixture.frame.lines[i].text, expected[i]);
 	assert_int_equal(line_with(&fixture, "Loaded")->look, FRAME_ALARM);
+	assert_int_equal(line_with(&fixture, "Foreign")->look, FRAME_ALARM);
+	/* what was a quarter of an hour ago is over */
+	fixture.now.foreign_age_s = 901;
+	fixture.now.cut_prompts = fixture.now.log_dropped = 0;
+	make(&fixture);
+	assert_int_equal(fixture.frame.count, sizeof(expected) / sizeof(expected[0]) - 3);
 	tear_down(&fixture);
 }
 
