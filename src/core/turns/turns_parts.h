@@ -113,6 +113,12 @@ bool turns_is_overdue(const struct runner *runner, const struct scheduler_view *
 /* It is loaded, or has requests in flight and may be. */
 bool turns_is_there(const struct runner *runner);
 bool turns_waits_for_turn(const struct runner *runner);
+/* The turn of one, at least, that is there may be cut for an interactive job. */
+bool turns_is_any_lower(const struct turns *turns);
+/* It goes before all that are not, whatever their index. */
+bool turns_is_urgent(
+	const struct runner *runner, const struct scheduler_view *view, bool is_any_lower);
+bool turns_is_more_urgent(const struct runner *one, const struct runner *other);
 /* Among those that wait for a turn; NULL: nobody does. */
 struct runner *turns_choose(const struct turns *turns, const struct scheduler_view *view);
 struct turns_plan turns_make_plan(

@@ -13,34 +13,35 @@ struct standing {
 	bool is_ready;		  /* it may go, as far as it depends on itself */
 };
 
+/* When the turn of a runner comes: what is loaded, what is being loaded, then as turns_choose(). */
+enum turn_rank { RANK_LOADED, RANK_TARGET, RANK_URGENT, RANK_OTHERS };
+
 /* A runner that jobs wait for. */
 struct turn_order {
 	struct runner *runner;
-	double order; /* smaller is served earlier */
+	enum turn_rank rank;
+	double index;
 };
-
-/* What is loaded, what is being loaded, then by the rule's index. */
-static double order_of(
-	const struct turns *turns, const struct runner *runner, const struct scheduler_view *view)
-{
-	if (runner->is_resident)
-		return -2;
-	if (runner == turns->target)
-		return -1;
-	return 1 / (1 + turns_index(turns, runner, view));
-}
 
 static int by_order(const void *one, const void *other)
 {
 	const struct turn_order *a = one;
 	const struct turn_order *b = other;
 
-	return (a->order > b->order) - (a->order < b->order);
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	if (a->rank == RANK_URGENT)
+		return turns_is_more_urgent(b->runner, a->runner) -
+		       turns_is_more_urgent(a->runner, b->runner);
+	if (a->rank == RANK_OTHERS)
+		return (a->index < b->index) - (a->index > b->index);
+	return 0;
 }
 
 static size_t collect_runners(
 	struct turns *turns, const struct scheduler_view *view, struct turn_order orders[])
 {
+	bool is_any_lower = turns_is_any_lower(turns);
 	struct list *node;
 	size_t count = 0;
 
@@ -48,9 +49,16 @@ static size_t collect_runners(
 	{
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
-		if (runner->survey.waiting > 0)
-			orders[count++] =
-				(struct turn_order){runner, order_of(turns, runner, view)};
+		if (runner->survey.waiting == 0)
+			continue;
+		orders[count++] = (struct turn_order){
+			.runner = runner,
+			.rank = runner->is_resident			      ? RANK_LOADED
+				: runner == turns->target		      ? RANK_TARGET
+				: turns_is_urgent(runner, view, is_any_lower) ? RANK_URGENT
+									      : RANK_OTHERS,
+			.index = turns_index(turns, runner, view),
+		};
 	}
 	return count;
 }
@@ -67,7 +75,7 @@ static void count_ahead(struct turns *turns, const struct scheduler_view *view)
 	for (size_t i = 0; i < count; i++) {
 		struct runner *runner = orders[i].runner;
 
-		if (i > 0 && orders[i].order > orders[i - 1].order) {
+		if (i > 0 && by_order(&orders[i - 1], &orders[i]) < 0) {
 			ahead += same;
 			same = 0;
 		}
