@@ -163,7 +163,7 @@ function showAlerts(stats) {
 	const fresh = found.filter(one => !before.includes(one[1]));
 	const gone = before.filter(name => !found.some(one => one[1] === name));
 	state.said = all;
-	$('alerts').replaceChildren(...found.map(([kind, title, words]) => make('li', {class: kind}, make('b', {}, title), words)));
+	$('alerts').replaceChildren(...found.map(([kind, title, words]) => make('li', {class: kind}, make('b', {}, title), ' ', words)));
 	if (fresh.length || gone.length)
 		say([...fresh.map(one => one[1] + ' ' + one[2]), ...gone.map(name => 'Over: ' + name)].join(' '));
 }

@@ -127,6 +127,10 @@ static void add_turn(const struct frame_input *input, struct frame *frame)
 
 	if (!now->turn_state)
 		return;
+	if (!now->turn_runner && !now->turn_next) {
+		add(input, frame, FRAME_PLAIN, mem_strdup("Turn    no model has work"));
+		return;
+	}
 	add(input, frame, FRAME_PLAIN,
 		mem_printf("Turn    %s%s%s for %s, %s served, %s left%s%s", now->turn_state,
 			now->turn_runner ? " " : "", now->turn_runner ? now->turn_runner : "",

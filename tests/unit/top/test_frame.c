@@ -121,6 +121,18 @@ static void check_fits(struct fixture *fixture, size_t columns, size_t rows)
 		assert_true(printable_columns(fixture->frame.lines[i].text, true) <= columns);
 }
 
+static void test_no_turn_is_said_in_words(void **state)
+{
+	struct fixture fixture;
+
+	set_up(&fixture, 0, 0);
+	free(fixture.now.turn_runner);
+	fixture.now.turn_runner = NULL;
+	make(&fixture);
+	assert_non_null(line_with(&fixture, "Turn    no model has work"));
+	tear_down(&fixture);
+}
+
 static void test_every_size_of_screen_is_kept_to(void **state)
 {
 	struct fixture fixture;
@@ -233,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_of_it_stands_in_a_printed_frame),
+		cmocka_unit_test(test_no_turn_is_said_in_words),
 		cmocka_unit_test(test_every_size_of_screen_is_kept_to),
 		cmocka_unit_test(test_the_keys_stand_in_the_last_line),
 		cmocka_unit_test(test_the_selected_one_is_shown_in_full),
