@@ -11,6 +11,9 @@ struct standing {
 	struct job *job;
 	enum job_class job_class; /* age included */
 	bool is_ready;		  /* it may go, as far as it depends on itself */
+	const void *line;	  /* those in the same one wait for the same slot or turn */
+	/* Its project's counter when those of the project that go before it were served. */
+	double served_us;
 };
 
 /* When the turn of a runner comes: what is loaded, what is being loaded, then as turns_choose(). */
@@ -86,22 +89,71 @@ static void count_ahead(struct turns *turns, const struct scheduler_view *view)
 	free(orders);
 }
 
+static int compare_class_and_arrival(const struct standing *a, const struct standing *b)
+{
+	if (a->job_class != b->job_class)
+		return a->job_class > b->job_class ? -1 : 1;
+	if (a->job->came_us != b->job->came_us)
+		return a->job->came_us < b->job->came_us ? -1 : 1;
+	return a->job->before < b->job->before ? -1 : 1;
+}
+
+static int by_project(const void *one, const void *other)
+{
+	const struct standing *a = one;
+	const struct standing *b = other;
+
+	if (a->job->share != b->job->share)
+		return a->job->share < b->job->share ? -1 : 1;
+	if (a->line != b->line)
+		return (uintptr_t)a->line < (uintptr_t)b->line ? -1 : 1;
+	return compare_class_and_arrival(a, b);
+}
+
+/* As turns_goes_before(), each with the counter that its project will have. */
 static int by_service(const void *one, const void *other)
 {
 	const struct standing *a = one;
 	const struct standing *b = other;
 
-	if (turns_goes_before(a->job, a->job_class, b->job, b->job_class))
-		return -1;
-	if (turns_goes_before(b->job, b->job_class, a->job, a->job_class))
-		return 1;
-	return a->job->before < b->job->before ? -1 : 1;
+	if (a->job_class == b->job_class &&
+		(a->served_us < b->served_us || a->served_us > b->served_us))
+		return a->served_us < b->served_us ? -1 : 1;
+	return compare_class_and_arrival(a, b);
+}
+
+static const void *line_of(const struct turns *turns, const struct job *job)
+{
+	if (turns_is_loose(job))
+		return NULL;
+	return job->runner->is_resident ? (const void *)turns : job->runner;
+}
+
+/* The projects go on by turns: each job that is served moves its project's counter. */
+static void foresee_shares(const struct turns *turns, struct standing standings[], size_t count)
+{
+	double ahead_us = 0; /* of the same project and line */
+
+	qsort(standings, count, sizeof(*standings), by_project);
+	for (size_t i = 0; i < count; i++) {
+		struct standing *standing = &standings[i];
+		const struct share *share = standing->job->share;
+
+		if (i == 0 || standings[i - 1].job->share != share ||
+			standings[i - 1].line != standing->line)
+			ahead_us = 0;
+		standing->served_us = share->served_us + ahead_us;
+		if (standing->is_ready)
+			ahead_us += turns_service_us(turns, standing->job) /
+				    standing->job->policy.weight;
+	}
 }
 
 /* All that wait; those of the survey, which stand in the same order, are ready. */
-static size_t collect_jobs(const struct turns_survey *survey, const struct scheduler_view *view,
-	struct standing standings[])
+static size_t collect_jobs(
+	const struct turns *turns, const struct scheduler_view *view, struct standing standings[])
 {
+	const struct turns_survey *survey = &turns->survey;
 	size_t total = ring_count(view->ring);
 	size_t ready = 0;
 	size_t count = 0;
@@ -114,6 +166,7 @@ static size_t collect_jobs(const struct turns_survey *survey, const struct sched
 			continue;
 		job->before = i; /* until they are sorted */
 		standing->job = job;
+		standing->line = line_of(turns, job);
 		standing->is_ready = ready < survey->count && survey->ready[ready].job == job;
 		standing->job_class = standing->is_ready ? survey->ready[ready].job_class
 							 : turns_class(job, view);
@@ -151,9 +204,10 @@ void turns_rank_all(struct turns *turns, const struct scheduler_view *view)
 {
 	struct standing *standings =
 		mem_zalloc_array(ring_count(view->ring) + 1, sizeof(*standings));
-	size_t count = collect_jobs(&turns->survey, view, standings);
+	size_t count = collect_jobs(turns, view, standings);
 
 	count_ahead(turns, view);
+	foresee_shares(turns, standings, count);
 	qsort(standings, count, sizeof(*standings), by_service);
 	count_before(standings, count);
 	free(standings);

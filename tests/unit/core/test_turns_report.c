@@ -113,6 +113,23 @@ static void test_places_follow_who_is_overdue(void **state)
 	assert_int_equal(place(&jobs[9]), 9);
 }
 
+/* Two projects go on by turns, though one has sent all of its jobs first. */
+static void test_places_follow_the_shares(void **state)
+{
+	settings.max_concurrent = 1;
+	tell("a", NULL);
+	for (int i = 0; i < 3; i++)
+		add_with("a", "p", NULL);
+	for (int i = 0; i < 2; i++)
+		add_with("a", "q", NULL);
+	next();
+	assert_int_equal(place(&jobs[0]), 1);
+	assert_int_equal(place(&jobs[3]), 2);
+	assert_int_equal(place(&jobs[1]), 3);
+	assert_int_equal(place(&jobs[4]), 4);
+	assert_int_equal(place(&jobs[2]), 5);
+}
+
 static void test_one_without_a_runner_is_before_all(void **state)
 {
 	settings.max_concurrent = 1;
@@ -207,6 +224,7 @@ int main(void)
 		REPORT_TEST(test_a_load_is_told_to_those_who_wait_for_it_and_to_others),
 		REPORT_TEST(test_places_follow_what_is_served_and_what_is_next),
 		REPORT_TEST(test_places_follow_who_is_overdue),
+		REPORT_TEST(test_places_follow_the_shares),
 		REPORT_TEST(test_one_without_a_runner_is_before_all),
 		REPORT_TEST(test_what_gives_way_is_told),
 		REPORT_TEST(test_a_hold_is_told),
