@@ -133,6 +133,12 @@ static void on_load_failed(void *arg, const struct loader_failure *failure)
 	mark_changed(conductor);
 }
 
+static void prepare(struct conductor *conductor, const struct settings *settings)
+{
+	scheduler_prepare(conductor->parts.scheduler, settings);
+	stats_prepare(conductor->parts.stats, settings);
+}
+
 struct conductor *conductor_create(const struct conductor_parts *parts, struct settings *settings)
 {
 	struct conductor *conductor = mem_zalloc(sizeof(*conductor));
@@ -147,7 +153,7 @@ struct conductor *conductor_create(const struct conductor_parts *parts, struct s
 	};
 
 	conductor->parts = *parts;
-	scheduler_prepare(parts->scheduler, settings);
+	prepare(conductor, settings);
 	conductor->settings = settings_take(settings);
 	conductor->wake = evtimer_new(parts->base, on_wake, conductor);
 	if (!conductor->wake)
@@ -170,7 +176,7 @@ void conductor_destroy(struct conductor *conductor)
 
 void conductor_set_settings(struct conductor *conductor, struct settings *settings)
 {
-	scheduler_prepare(conductor->parts.scheduler, settings);
+	prepare(conductor, settings);
 	loader_set_settings(conductor->loader, settings);
 	settings_take(settings);
 	settings_return(conductor->settings);

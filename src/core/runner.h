@@ -38,7 +38,9 @@ struct runner_survey {
 	enum job_class next_class;
 	struct job *cause; /* the first that counts, else the first */
 	bool is_cause_counted;
-	uint64_t ahead; /* report: waiting jobs of keys that are served before it */
+	/* scratch of turns_rank() */
+	uint64_t ahead;	 /* waiting jobs of keys that are served before it */
+	uint64_t passed; /* of its own, those that were counted */
 };
 
 struct runner {

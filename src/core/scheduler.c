@@ -415,21 +415,43 @@ static void explain_cap(const struct job *job, char *reason)
 	}
 }
 
-/* Who came back to its place stands behind others in the ring. */
-static int64_t fifo_place(const struct scheduler_view *view, const struct job *job)
+static int by_arrival(const void *one, const void *other)
 {
-	bool is_behind = false;
-	int64_t place = 1;
+	const struct job *a = *(struct job *const *)one;
+	const struct job *b = *(struct job *const *)other;
 
-	for (size_t i = 0; i < ring_count(view->ring); i++) {
-		const struct job *other = ring_at(view->ring, i);
+	if (a->came_us != b->came_us)
+		return a->came_us < b->came_us ? -1 : 1;
+	return a->before < b->before ? -1 : 1;
+}
 
-		is_behind |= other == job;
-		if (other->state == JOB_QUEUED)
-			place += other->came_us < job->came_us ||
-				 (other->came_us == job->came_us && !is_behind);
+/* Who came back to its place stands behind others in the ring. */
+static void fifo_rank(const struct scheduler_view *view)
+{
+	size_t total = ring_count(view->ring);
+	struct job **jobs = mem_zalloc_array(total + 1, sizeof(struct job *));
+	size_t count = 0;
+
+	for (size_t i = 0; i < total; i++) {
+		struct job *job = ring_at(view->ring, i);
+
+		if (job->state != JOB_QUEUED)
+			continue;
+		job->before = i; /* until they are sorted */
+		jobs[count++] = job;
 	}
-	return place;
+	qsort(jobs, count, sizeof(struct job *), by_arrival);
+	for (size_t i = 0; i < count; i++)
+		jobs[i]->before = i;
+	free(jobs);
+}
+
+void scheduler_rank(struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	if (view->settings->scheduler == SCHEDULER_TURNS)
+		turns_rank(scheduler->turns, view);
+	else
+		fifo_rank(view);
 }
 
 int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
@@ -441,7 +463,7 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 	if (view->settings->scheduler == SCHEDULER_TURNS) {
 		place = turns_explain(scheduler->turns, view, job, ret_reason);
 	} else {
-		place = fifo_place(view, job);
+		place = (int64_t)job->before + 1;
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES,
 			"waits for a free slot, %lld before this one", (long long)place - 1);
 	}
@@ -497,11 +519,9 @@ int64_t scheduler_place(
 	struct scheduler *scheduler, const struct scheduler_view *view, const struct job *job)
 {
 	char unused[SCHEDULER_REASON_BYTES];
-	struct scheduler_report report;
 
-	scheduler_report(scheduler, view, &report);
-	return report.has_turns ? turns_explain(scheduler->turns, view, job, unused)
-				: fifo_place(view, job);
+	scheduler_rank(scheduler, view);
+	return scheduler_explain(scheduler, view, job, unused);
 }
 
 const struct runners *scheduler_runners(const struct scheduler *scheduler)

@@ -163,8 +163,10 @@ bool scheduler_runs_elsewhere(const struct job *job);
 /* For people. */
 void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *view,
 	struct scheduler_report *ret_report);
+/* Finds out where each waiting job stands: before scheduler_explain(). O(waiting jobs · log). */
+void scheduler_rank(struct scheduler *scheduler, const struct scheduler_view *view);
 /* Why a waiting job waits, in words; its place among those that wait, 1 being next. After
- * scheduler_report(). */
+ * scheduler_rank(), in a time that does not grow with the queue. */
 int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
 /* Sets start_us of all jobs that wait: when each will start by the rule, from now and without
@@ -175,7 +177,7 @@ void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view
 bool scheduler_loads_for(const struct scheduler *scheduler, const struct job *job);
 /* How long the job is expected to hold its slot. */
 int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job);
-/* That place alone. O(waiting jobs). */
+/* That place alone. */
 int64_t scheduler_place(
 	struct scheduler *scheduler, const struct scheduler_view *view, const struct job *job);
 /* All keys, empty without turns. */

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from boxes import ENDLESS, chat, talker
+from doctors import examine
 from programs import ask, wait_for
 from wire import request
 
@@ -154,6 +155,9 @@ def test_a_patience_shorter_than_any_answer_is_not_believed(proxy, wire):
     for connection in connections:
         assert connection.read_answer().status == 200
     assert server.stats()["patience_doubted"] == 1
+    # the doctor tells of it
+    result, text = examine(server.url)["patience"]
+    assert result == "warn" and text.startswith("1 requests announced less patience")
 
 
 @pytest.mark.sim(config={"max_loaded_models": 1, "models": [{"name": "a", "load_ms": 2500, "tokens": 3}]})

@@ -87,6 +87,9 @@ bool turns_loads_for(const struct turns *turns, const struct job *job);
 /* For people. */
 void turns_report(struct turns *turns, const struct scheduler_view *view,
 	struct scheduler_report *ret_report);
+/* Where each waiting job stands, all at once: O(jobs log jobs). */
+void turns_rank(struct turns *turns, const struct scheduler_view *view);
+/* After turns_rank(); in no time that grows with the jobs. */
 int64_t turns_explain(const struct turns *turns, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
 /* How many may run on the loaded runners that have jobs; 0: there are none. */

@@ -1,6 +1,7 @@
 /* The inside of turns, seen only by turns.c (the decision), turns_survey.c (who waits),
  * turns_residency.c (what is loaded), turns_plan.c (what has to give way), turns_own.c and
- * turns_fifo.c (what no job waits for), turns_forecast.c, turns_report.c (the words). */
+ * turns_fifo.c (what no job waits for), turns_forecast.c, turns_rank.c (places), turns_report.c
+ * (the words). */
 #ifndef SO_CORE_TURNS_PARTS_H
 #define SO_CORE_TURNS_PARTS_H
 
@@ -59,6 +60,9 @@ struct turns {
 	int64_t freed_us;	/* when a load was last freed from what held it up */
 	int64_t blind_since_us; /* nothing is known of what is loaded; 0: it is */
 	int64_t since_us;	/* of the state */
+	/* by turns_rank(), for turns_explain() only */
+	const struct runner *told_subject;
+	const struct runner *told_next;
 };
 
 /* What has to happen before the target is loaded. */
@@ -119,11 +123,21 @@ void turns_note_keep_alive(struct turns *turns, struct job *job);
 bool turns_free_load(struct turns *turns, const struct scheduler_view *view,
 	struct scheduler_answer *ret_answer);
 
+/* turns_rank.c */
+/* After turns_survey(): survey.ahead of all runners, job->before of all that wait. */
+void turns_rank_all(struct turns *turns, const struct scheduler_view *view);
+
 /* turns_plan.c */
 bool turns_is_overdue(const struct runner *runner, const struct scheduler_view *view);
 /* It is loaded, or has requests in flight and may be. */
 bool turns_is_there(const struct runner *runner);
 bool turns_waits_for_turn(const struct runner *runner);
+/* The turn of one, at least, that is there may be cut for an interactive job. */
+bool turns_is_any_lower(const struct turns *turns);
+/* It goes before all that are not, whatever their index. */
+bool turns_is_urgent(
+	const struct runner *runner, const struct scheduler_view *view, bool is_any_lower);
+bool turns_is_more_urgent(const struct runner *one, const struct runner *other);
 /* Among those that wait for a turn; NULL: nobody does. */
 struct runner *turns_choose(const struct turns *turns, const struct scheduler_view *view);
 struct turns_plan turns_make_plan(

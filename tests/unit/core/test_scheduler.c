@@ -224,6 +224,7 @@ static void test_caps_of_projects_and_models_hold_in_order_of_arrival(void **sta
 	assert_next(NULL);
 	scheduler_report(scheduler, &view, &report);
 	assert_false(report.has_turns);
+	scheduler_rank(scheduler, &view);
 	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[1], reason), 1);
 	assert_string_equal(reason, "its project runs 1 of 1");
 	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[3], reason), 2);
@@ -282,9 +283,8 @@ static void test_projects_and_models_are_counted_before_a_job_enters(void **stat
 static void test_the_place_in_order_of_arrival_is_told(void **state)
 {
 	char reason[SCHEDULER_REASON_BYTES];
-	struct scheduler_report report;
 
-	scheduler_report(scheduler, &view, &report);
+	scheduler_rank(scheduler, &view);
 	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[0], reason), 1);
 	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[1], reason), 2);
 	assert_string_equal(reason, "waits for a free slot, 1 before this one");

@@ -102,8 +102,7 @@ static struct job *add_native(const char *model, const struct peek_result *seen)
 
 static void answer(struct job *job, bool was_loaded)
 {
-	const struct lane_answer told = {
-		.now_us = now_us, .was_loaded = was_loaded, .wait_ns = -1, .whole_ns = -1};
+	const struct lane_answer told = {.now_us = now_us, .was_loaded = was_loaded, .wait_ns = -1};
 
 	scheduler_answered(scheduler, job, &told);
 	finish(job);
