@@ -1,9 +1,10 @@
 """A bound that no scheduler can beat: the same requests on a relaxed box that has to do less.
 
 One machine as fast as all slots of the real box together, which may interrupt work at no cost and on which every model is
-loaded for ever once the first load is over. Whatever a real schedule does, it can do too, so what is best there is never
-worse than what is best here. On it, least remaining work first gives the least mean time (Schrage 1968), and order of arrival the
-least longest one. For a closed loop, whose arrivals depend on the answers: a request's own time on an empty box.
+loaded once the first load is over (until the box is restarted: then there is one more). Whatever a real schedule does, it can
+do too, so what is best there is never worse than what is best here. On it, least remaining work first gives the least mean time
+(Schrage 1968), and order of arrival the least longest one. For a closed loop, whose arrivals depend on the answers: a request's
+own time on an empty box.
 """
 
 import heapq
@@ -12,7 +13,8 @@ from workloads import ALPHA, LOAD_S, TOKENS_PER_S
 
 
 def own_s(call):
-    return call.tokens / TOKENS_PER_S
+    # the first token comes as soon as the prompt is done
+    return (call.tokens - 1) / TOKENS_PER_S
 
 
 def speed(slots):
@@ -40,7 +42,7 @@ def _latencies(calls, rates, first_load, by_remaining):
         rate = [speed for since, speed in rates if since <= now][-1]
         arrival = order[following].at if following < len(order) else float("inf")
         until = min([since for since, _ in rates if since > now] + [arrival])
-        if now + item[2] / rate <= until:
+        if rate and now + item[2] / rate <= until:
             heapq.heappop(waiting)
             now += item[2] / rate
             # nobody's own work goes faster than on an empty box
@@ -62,7 +64,9 @@ def of(workload):
         return {"mean_s": mean, "max_s": LOAD_S + max(map(own_s, calls)), "wait_s": 0.0, "loads": len(keys)}
     rates = [(0.0, _speed_of(workload.box))]
     if workload.change:
-        rates.append((workload.change[0], _speed_of(workload.change[1])))
+        # the box that takes its place has nothing loaded
+        rates.append((workload.change[0], 0.0))
+        rates.append((workload.change[0] + LOAD_S, _speed_of(workload.change[1])))
     best = _latencies(calls, rates, LOAD_S, True)
     fair = _latencies(calls, rates, LOAD_S, False)
     mean = sum(best) / len(best)

@@ -25,7 +25,8 @@ def request_of(call, number, model):
     # the number makes each a prompt of its own
     prompt = f"page {number}"
     if call.is_v1:
-        headers["User-Agent"] = "python-requests/2.34"
+        if call.patience:
+            headers["User-Agent"] = "python-requests/2.34"
         path = "/v1/chat/completions"
         body = {"model": model, "messages": [{"role": "user", "content": prompt}], "max_tokens": call.tokens}
     else:

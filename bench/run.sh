@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds what is measured and measures it: bench/run.sh [--smoke] [--rounds N] [--out DIR] [--only PARTS]
+# Builds what is measured and measures it: bench/run.sh [--smoke] [--rounds N] [--out DIR] [--only SCENARIOS] [--help].
 # README.md says what each figure means. BENCH_BUILD names the build directory (default: build-bench).
 set -eu
 
@@ -12,5 +12,8 @@ if [ ! -f "$build/build.ninja" ]; then
 		meson setup "$build" "$root" -Dbuildtype=release
 	fi
 fi
-ninja -C "$build" src/shared-ollama bench/bench-load bench/bench-upstream subprojects/ollama-sim/ollama-sim
+ninja -C "$build" src/shared-ollama bench/bench-load bench/bench-upstream bench/bench-relay bench/bench-peek \
+	subprojects/ollama-sim/ollama-sim
+# nothing of it is kept beside the sources
+export PYTHONDONTWRITEBYTECODE=1
 exec python3 "$root/bench/run.py" --build "$build" "$@"

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import select
 import socket
 import subprocess
@@ -14,13 +15,42 @@ PROXY_CORE = 0
 LOAD_CORE = 1
 # More than any round sends over one connection: nobody reconnects in the middle of a measurement.
 KEEPALIVE_REQUESTS = 1000000000
-CONNECTIONS = 8192
+# 10,000 clients and as many connections to the upstream, and some that begin while others end.
+DESCRIPTORS = 24000
+# What a process needs besides its connections.
+SPARE_DESCRIPTORS = 220
+
+
+def raise_descriptors():
+    """As many as the measurements want, or as many as this user may have; children inherit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(hard, DESCRIPTORS), max(hard, DESCRIPTORS)))
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def connections():
+    """How many clients a proxy can have at once, each with a connection to the upstream."""
+    return (min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], DESCRIPTORS) - SPARE_DESCRIPTORS) // 2
 
 
 def pinned(core, command):
     if (os.cpu_count() or 1) < 2:
         return command
     return ["taskset", "-c", str(core)] + command
+
+
+def most_clients(wanted, each=2):
+    """So many of them at once, a few connections apart that a proxy or the load generator needs as well. `each`: the
+    descriptors that a proxy sets aside for one; ours takes three for a stream, one being for a body that goes into a file."""
+    return min(wanted, 2 * (connections() - 50) // each)
+
+
+def stay_on(core):
+    """This process, and what it starts."""
+    if (os.cpu_count() or 1) >= 2:
+        os.sched_setaffinity(0, {core})
 
 
 def free_port():
@@ -30,7 +60,9 @@ def free_port():
 
 
 class Server:
-    """A running process; `port` is where it listens, `pid` whose CPU time counts."""
+    """A running process; `port` is where it listens, `pid` whose CPU time counts, `url` what clients use."""
+
+    scheme = "http"
 
     def __init__(self, name, command, core, out, port=None, cwd=None):
         self.name = name
@@ -47,6 +79,10 @@ class Server:
             self.stop()
             raise
         self.pid = self.process.pid
+
+    @property
+    def url(self):
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def text(self):
         with open(self.errors.name, "rb") as file:
@@ -92,8 +128,26 @@ class Server:
         return self.process.returncode
 
 
+class Certificate:
+    """A self-signed one for 127.0.0.1, made once in the folder: `certificate`, `key`, and both in `pem`."""
+
+    def __init__(self, folder):
+        self.certificate, self.key, self.pem = (os.path.join(folder, "bench." + end) for end in ("crt", "key", "pem"))
+        if os.path.exists(self.pem):
+            return
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        command += ["-subj", "/CN=127.0.0.1", "-days", "2", "-keyout", self.key, "-out", self.certificate]
+        subprocess.run(command, stderr=subprocess.DEVNULL, check=True)
+        with open(self.pem, "w") as both:
+            for path in (self.certificate, self.key):
+                with open(path) as file:
+                    both.write(file.read())
+
+
 class Nginx(Server):
-    def __init__(self, out, upstream_port):
+    """`is_buffering`: of requests, as a proxy does that keeps a body until all of it is there."""
+
+    def __init__(self, out, upstream_port, tls=None, is_buffering=False):
         port = free_port()
         folder = os.path.join(os.path.abspath(out), "nginx")
         os.makedirs(folder, exist_ok=True)
@@ -102,22 +156,26 @@ class Nginx(Server):
             f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         path = os.path.join(folder, "nginx.conf")
+        listen = f"127.0.0.1:{port} backlog=4096"
+        if tls:
+            self.scheme = "https"
+            listen += f" ssl; ssl_protocols TLSv1.3; ssl_certificate {tls.certificate}; ssl_certificate_key {tls.key}"
         with open(path, "w") as file:
             file.write(
                 f"""daemon off; {user} worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections {CONNECTIONS}; }}
+events {{ worker_connections {2 * connections()}; }}
 http {{
-	access_log off; tcp_nodelay on; {temporary}
+	access_log off; tcp_nodelay on; client_max_body_size 0; {temporary}
 	keepalive_requests {KEEPALIVE_REQUESTS}; keepalive_timeout 600;
 	upstream ollama {{
 		server 127.0.0.1:{upstream_port};
 		keepalive 1024; keepalive_requests {KEEPALIVE_REQUESTS}; keepalive_timeout 600;
 	}}
 	server {{
-		listen 127.0.0.1:{port} backlog=1024;
+		listen {listen};
 		location / {{
 			proxy_pass http://ollama; proxy_http_version 1.1; proxy_set_header Connection "";
-			proxy_buffering off; proxy_request_buffering off; proxy_read_timeout 600;
+			proxy_buffering off; proxy_request_buffering {"on" if is_buffering else "off"}; proxy_read_timeout 600;
 		}}
 	}}
 }}
@@ -135,15 +193,19 @@ http {{
 class Haproxy(Server):
     """`maxconn`: so many requests at once go on, the others wait in its queue."""
 
-    def __init__(self, out, upstream_port, maxconn=None):
+    def __init__(self, out, upstream_port, maxconn=None, tls=None):
         port = free_port()
+        bind = f"127.0.0.1:{port} backlog 4096"
+        if tls:
+            self.scheme = "https"
+            bind += f" ssl crt {tls.pem} ssl-min-ver TLSv1.3"
         limit = f" maxconn {maxconn}" if maxconn else ""
         path = os.path.join(out, "haproxy.cfg")
         with open(path, "w") as file:
             file.write(
                 f"""global
 	nbthread 1
-	maxconn {CONNECTIONS}
+	maxconn {connections()}
 defaults
 	mode http
 	option http-no-delay
@@ -153,7 +215,7 @@ defaults
 	timeout server 600s
 	timeout queue 3600s
 frontend clients
-	bind 127.0.0.1:{port} backlog 1024
+	bind {bind}
 	default_backend ollama
 backend ollama
 	server ollama 127.0.0.1:{upstream_port}{limit}
@@ -163,17 +225,29 @@ backend ollama
 
 
 class SharedOllama(Server):
-    def __init__(self, build, out, upstream_port, log, options):
+    """`upstream`: a port of this machine, or a URL. `log`: a file; an empty text is no log."""
+
+    def __init__(self, build, out, upstream, log, options, tls=None):
         command = [
             os.path.join(build, "src", "shared-ollama"),
             "--listen",
-            "127.0.0.1:0",
+            "https://127.0.0.1:0" if tls else "127.0.0.1:0",
             "--upstream",
-            f"http://127.0.0.1:{upstream_port}",
+            upstream if isinstance(upstream, str) else f"http://127.0.0.1:{upstream}",
             "--request-log",
             log,
         ]
+        if tls:
+            self.scheme = "https"
+            command += ["--tls-certificate", tls.certificate, "--tls-key", tls.key]
         super().__init__("shared-ollama", command + options, PROXY_CORE, out)
+
+
+class Relay(Server):
+    """Copies and does nothing else."""
+
+    def __init__(self, build, out, upstream_port):
+        super().__init__("relay", [os.path.join(build, "bench", "bench-relay"), str(upstream_port)], PROXY_CORE, out)
 
 
 class Upstream(Server):

@@ -1,10 +1,14 @@
 /*
  * A stand-in for Ollama that is only fast, for measuring what stands in front of it. One thread,
- * epoll. POST /api/chat streams num_predict NDJSON lines, one line a chunk and
- * one write a line, as Ollama does, each with the moment at which it was due; every other request
- * gets 291 bytes of JSON, the probes of a proxy what they look for. Prints `listening on ADDR:PORT`
- * to stderr and ends with 0 on SIGTERM.
+ * epoll. POST /api/chat streams num_predict NDJSON lines, one line a chunk and one write a line, as
+ * Ollama does, each with the moment at which it was due; every other request gets 291 bytes of
+ * JSON, the probes of a proxy what they look for. What a body may ask for: bench_rate (lines a
+ * second; 0: as fast as the socket takes them), bench_lines_per_write (at full speed),
+ * bench_delay_us (before the 291 bytes). Prints `listening on ADDR:PORT` to stderr and ends with 0
+ * on SIGTERM.
  */
+#include "answers.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,22 +33,34 @@
 
 enum {
 	NS_PER_S = 1000000000,
+	NS_PER_US = 1000,
 	EVENTS = 512,
-	INPUT_BYTES = 128 * 1024, /* a page image of the replay */
-	LINE_BYTES = 512,
-	SMALL_BYTES = 291,
-	BACKLOG = 1024,
+	/* A request's head, and of its body what is looked at: options stand at either end of a
+	   small one. What is longer is only counted. */
+	INPUT_BYTES = 8 * 1024,
+	READ_BYTES = 64 * 1024,
+	BACKLOG = 4096,
+	LINES_PER_WRITE_MOST = 100,
 	DEFAULT_LINES = 100,
 	DECIMAL = 10,
 };
 
+/* What is due next of a peer. */
+enum work { WORK_NONE, WORK_LINES, WORK_FAST_LINES, WORK_SMALL };
+
 struct peer {
 	int fd;
+	/* a request as it comes: its beginning, and how much of its end is not kept */
 	size_t length; /* of input */
-	char input[INPUT_BYTES];
-	/* a stream */
-	struct list link; /* in the upstream's list, the line due next first */
+	size_t whole;  /* 0: the head is not complete */
+	size_t passed; /* bytes that were read and not kept */
+	char input[INPUT_BYTES + 1];
+	/* a stream, or an answer that is delayed */
+	enum work work;
+	struct list link; /* in `timed`, due next first, or in `fast` */
 	int64_t due_ns;
+	int64_t period_ns;
+	int lines_per_write;
 	int lines_left;
 	int lines_sent;
 	/* what the socket did not take */
@@ -56,10 +72,14 @@ struct upstream {
 	int epoll;
 	int listener;
 	int timer;
-	int64_t period_ns;
-	struct list streams; /* all have the same period: appending keeps the order */
-	char small[LINE_BYTES + SMALL_BYTES];
-	size_t small_length;
+	int64_t period_ns; /* where the request does not say */
+	int64_t armed_ns;
+	struct list timed;
+	struct list fast;
+	char *small;
+	/* lines as they go at full speed, made once */
+	char block[LINES_PER_WRITE_MOST * ANSWERS_CHUNK_BYTES];
+	size_t block_line; /* of one of them */
 };
 
 static volatile sig_atomic_t is_stopped;
@@ -132,97 +152,166 @@ static void on_writable(struct upstream *upstream, struct peer *peer)
 		watch(upstream, peer, EPOLLIN, EPOLL_CTL_MOD);
 }
 
-static void put_text(struct upstream *upstream, struct peer *peer, const char *body)
+static void put_json(struct upstream *upstream, struct peer *peer, const char *body)
 {
-	char *answer = mem_printf("HTTP/1.1 200 OK\r\nContent-Type: application/json; "
-				  "charset=utf-8\r\nContent-Length: %zu\r\n\r\n%s",
-		strlen(body), body);
+	char *answer = answers_json(body);
 
 	put(upstream, peer, answer, strlen(answer));
 	free(answer);
 }
 
-static void put_chunk(struct upstream *upstream, struct peer *peer, const char *line)
-{
-	char chunk[LINE_BYTES + 16];
-	int length = snprintf(chunk, sizeof(chunk), "%zx\r\n%s\r\n", strlen(line), line);
-
-	put(upstream, peer, chunk, (size_t)length);
-}
-
 static void put_last_line(struct upstream *upstream, struct peer *peer)
 {
-	static const char line[] =
-		"{\"model\":\"bench\",\"created_at\":\"2026-11-24T10:00:00.000000000Z\","
-		"\"message\":"
-		"{\"role\":\"assistant\",\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\","
-		"\"total_duration\":2000000000,\"load_duration\":1000000,\"prompt_eval_count\":5,"
-		"\"prompt_eval_duration\":1000000,\"eval_count\":100,\"eval_duration\":1990000000}"
-		"\n";
-
-	put_chunk(upstream, peer, line);
-	put(upstream, peer, "0\r\n\r\n", strlen("0\r\n\r\n"));
+	put(upstream, peer, answers_last, strlen(answers_last));
 }
 
 static void put_line(struct upstream *upstream, struct peer *peer)
 {
-	char line[LINE_BYTES];
+	char chunk[ANSWERS_CHUNK_BYTES];
+	size_t length = answers_line(chunk, peer->lines_sent++, peer->due_ns);
 
-	snprintf(line, sizeof(line),
-		"{\"model\":\"bench\",\"created_at\":\"2026-11-24T10:00:00.000000000Z\","
-		"\"message\":"
-		"{\"role\":\"assistant\",\"content\":\" "
-		"word%d\"},\"bench_ns\":%lld,\"done\":false}\n",
-		peer->lines_sent++, (long long)peer->due_ns);
-	put_chunk(upstream, peer, line);
+	put(upstream, peer, chunk, length);
 }
 
 static void arm(struct upstream *upstream)
 {
-	const struct peer *peer = LIST_FIRST(&upstream->streams, struct peer, link);
+	const struct peer *peer = LIST_FIRST(&upstream->timed, struct peer, link);
 	struct itimerspec when = {0};
+	int64_t due_ns = peer ? peer->due_ns : 0;
 
-	if (peer) {
-		when.it_value.tv_sec = peer->due_ns / NS_PER_S;
-		when.it_value.tv_nsec = peer->due_ns % NS_PER_S;
-	}
+	if (due_ns == upstream->armed_ns)
+		return;
+	upstream->armed_ns = due_ns;
+	when.it_value.tv_sec = due_ns / NS_PER_S;
+	when.it_value.tv_nsec = due_ns % NS_PER_S;
 	timerfd_settime(upstream->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-static void send_due_lines(struct upstream *upstream)
+/* Mostly all have the same period, and the place is the end. */
+static void add_timed(struct upstream *upstream, struct peer *peer)
+{
+	struct list *after = upstream->timed.previous;
+
+	while (after != &upstream->timed &&
+		CONTAINER_OF(after, struct peer, link)->due_ns > peer->due_ns)
+		after = after->previous;
+	/* appending to "the list that begins at the next one" puts it behind `after` */
+	list_append(after->next, &peer->link);
+}
+
+static void do_due_work(struct upstream *upstream, struct peer *peer)
+{
+	if (peer->work == WORK_SMALL) {
+		peer->work = WORK_NONE;
+		put(upstream, peer, upstream->small, strlen(upstream->small));
+		return;
+	}
+	if (peer->lines_left == 0) {
+		peer->work = WORK_NONE;
+		put_last_line(upstream, peer);
+		return;
+	}
+	for (int i = 0; i < peer->lines_per_write && peer->lines_left > 0; i++) {
+		put_line(upstream, peer);
+		peer->lines_left--;
+	}
+	peer->due_ns += peer->period_ns;
+	add_timed(upstream, peer);
+}
+
+static void do_all_due_work(struct upstream *upstream)
 {
 	struct peer *peer;
 
-	while ((peer = LIST_FIRST(&upstream->streams, struct peer, link)) != NULL &&
+	while ((peer = LIST_FIRST(&upstream->timed, struct peer, link)) != NULL &&
 		peer->due_ns <= now_ns()) {
 		list_remove(&peer->link);
-		if (peer->lines_left-- == 0) {
+		do_due_work(upstream, peer);
+	}
+	arm(upstream);
+}
+
+/* One write for each stream whose socket takes more. */
+static void send_fast_lines(struct upstream *upstream)
+{
+	struct list *node, *following;
+
+	LIST_EACH_SAFE(&upstream->fast, node, following)
+	{
+		struct peer *peer = CONTAINER_OF(node, struct peer, link);
+		int lines = peer->lines_per_write < peer->lines_left ? peer->lines_per_write
+								     : peer->lines_left;
+
+		if (peer->unsent_length)
+			continue;
+		if (lines == 0) {
+			list_remove(&peer->link);
+			peer->work = WORK_NONE;
 			put_last_line(upstream, peer);
 			continue;
 		}
-		put_line(upstream, peer);
-		peer->due_ns += upstream->period_ns;
-		list_append(&upstream->streams, &peer->link);
+		put(upstream, peer, upstream->block, (size_t)lines * upstream->block_line);
+		peer->lines_left -= lines;
 	}
-	arm(upstream);
+}
+
+/* True: some stream could go on at once. */
+static bool is_eager(const struct upstream *upstream)
+{
+	struct list *node;
+
+	LIST_EACH(&upstream->fast, node)
+	{
+		if (!CONTAINER_OF(node, struct peer, link)->unsent_length)
+			return true;
+	}
+	return false;
+}
+
+/* The number behind "key": in the body. */
+static double number_of(const char *body, const char *key, double fallback)
+{
+	const char *found = strstr(body, key);
+
+	return found ? strtod(found + strlen(key), NULL) : fallback;
 }
 
 static void begin_stream(struct upstream *upstream, struct peer *peer, const char *body)
 {
 	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
 				   "Transfer-Encoding: chunked\r\n\r\n";
-	static const char key[] = "\"num_predict\":";
-	const char *lines = strstr(body, key);
+	double rate = number_of(body, "\"bench_rate\":", -1);
 
-	peer->lines_left = lines ? atoi(lines + strlen(key)) : DEFAULT_LINES;
+	peer->lines_left = (int)number_of(body, "\"num_predict\":", DEFAULT_LINES);
+	peer->lines_per_write = (int)number_of(body, "\"bench_lines_per_write\":", 1);
+	if (peer->lines_per_write < 1 || peer->lines_per_write > LINES_PER_WRITE_MOST)
+		peer->lines_per_write = 1;
 	peer->lines_sent = 0;
 	peer->due_ns = now_ns();
 	put(upstream, peer, head, strlen(head));
+	if (rate == 0) {
+		peer->work = WORK_FAST_LINES;
+		list_append(&upstream->fast, &peer->link);
+		return;
+	}
 	/* The first line goes at once; from then on it has its place behind the others. */
-	put_line(upstream, peer);
-	peer->lines_left--;
-	peer->due_ns += upstream->period_ns;
-	list_append(&upstream->streams, &peer->link);
+	peer->work = WORK_LINES;
+	peer->period_ns = rate > 0 ? (int64_t)(NS_PER_S / rate) : upstream->period_ns;
+	do_due_work(upstream, peer);
+	arm(upstream);
+}
+
+static void begin_small(struct upstream *upstream, struct peer *peer, const char *body)
+{
+	double delay_us = number_of(body, "\"bench_delay_us\":", 0);
+
+	if (delay_us <= 0) {
+		put(upstream, peer, upstream->small, strlen(upstream->small));
+		return;
+	}
+	peer->work = WORK_SMALL;
+	peer->due_ns = now_ns() + (int64_t)(delay_us * NS_PER_US);
+	add_timed(upstream, peer);
 	arm(upstream);
 }
 
@@ -235,56 +324,68 @@ static void answer(struct upstream *upstream, struct peer *peer, const char *hea
 	if (strncmp(head, chat, strlen(chat)) == 0)
 		begin_stream(upstream, peer, body);
 	else if (strncmp(head, version, strlen(version)) == 0)
-		put_text(upstream, peer, "{\"version\":\"0.32.15\"}");
+		put_json(upstream, peer, "{\"version\":\"0.32.15\"}");
 	else if (strncmp(head, ps, strlen(ps)) == 0)
-		put_text(upstream, peer,
+		put_json(upstream, peer,
 			"{\"models\":[{\"name\":\"bench:latest\",\"model\":\"bench:latest\","
 			"\"size\":"
 			"1000,\"digest\":\"0\",\"size_vram\":1000,\"context_length\":4096}]}");
 	else
-		put(upstream, peer, upstream->small, upstream->small_length);
+		begin_small(upstream, peer, body);
 }
 
-/* Answers the complete requests of the input; requests carry a Content-Length or no body. */
-static void take_requests(struct upstream *upstream, struct peer *peer)
+/* How long the request is whose head is complete; 0: not yet. They carry a Content-Length or no
+ * body. */
+static size_t whole_length(struct peer *peer)
 {
-	for (;;) {
-		static const char key[] = "\r\ncontent-length:";
-		char *end, *field;
-		size_t whole;
+	static const char key[] = "\r\ncontent-length:";
+	char *end = strstr(peer->input, "\r\n\r\n");
+	char *field;
+	size_t whole;
 
-		peer->input[peer->length] = '\0';
-		end = strstr(peer->input, "\r\n\r\n");
-		if (!end)
-			return;
-		end += 2;
-		*end = '\0';
-		field = strcasestr(peer->input, key);
-		*end = '\r';
-		end += 2;
-		whole = (size_t)(end - peer->input);
-		if (field)
-			whole += strtoul(field + strlen(key), NULL, DECIMAL);
-		if (whole > peer->length)
-			return;
-		answer(upstream, peer, peer->input, end);
-		peer->length -= whole;
-		memmove(peer->input, peer->input + whole, peer->length);
-	}
+	if (!end)
+		return 0;
+	end += 2;
+	*end = '\0';
+	field = strcasestr(peer->input, key);
+	*end = '\r';
+	whole = (size_t)(end + 2 - peer->input);
+	return field ? whole + strtoul(field + strlen(key), NULL, DECIMAL) : whole;
+}
+
+/* One request at a time: nobody who is measured sends a second one before its answer. */
+static void take_bytes(
+	struct upstream *upstream, struct peer *peer, const char *bytes, size_t length)
+{
+	size_t kept = INPUT_BYTES - peer->length;
+
+	if (kept > length)
+		kept = length;
+	memcpy(peer->input + peer->length, bytes, kept);
+	peer->length += kept;
+	peer->passed += length - kept;
+	peer->input[peer->length] = '\0';
+	if (!peer->whole)
+		peer->whole = whole_length(peer);
+	if (!peer->whole || peer->length + peer->passed < peer->whole)
+		return;
+	peer->length = peer->passed = peer->whole = 0;
+	answer(upstream, peer, peer->input, strstr(peer->input, "\r\n\r\n"));
 }
 
 static void on_readable(struct upstream *upstream, struct peer *peer)
 {
-	ssize_t got = recv(peer->fd, peer->input + peer->length, INPUT_BYTES - 1 - peer->length, 0);
+	static char bytes[READ_BYTES];
+	ssize_t got = recv(peer->fd, bytes, sizeof(bytes), 0);
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0) {
 		drop(peer);
+		arm(upstream);
 		return;
 	}
-	peer->length += (size_t)got;
-	take_requests(upstream, peer);
+	take_bytes(upstream, peer, bytes, (size_t)got);
 }
 
 static void on_connections(struct upstream *upstream)
@@ -299,27 +400,6 @@ static void on_connections(struct upstream *upstream)
 		list_init(&peer->link);
 		watch(upstream, peer, EPOLLIN, EPOLL_CTL_ADD);
 	}
-}
-
-static void make_small(struct upstream *upstream)
-{
-	static const char begin[] = "{\"model\":\"bench\",\"embeddings\":[[0.010,0.020";
-	static const char end[] = "]],\"total_duration\":2000000,\"load_duration\":1000000,"
-				  "\"prompt_eval_count\":2}";
-	char body[SMALL_BYTES + 1];
-
-	/* numbers, then spaces, which are JSON too, up to the size */
-	memset(body, ' ', SMALL_BYTES);
-	body[SMALL_BYTES] = '\0';
-	memcpy(body, begin, strlen(begin));
-	for (size_t at = strlen(begin); at + strlen(",0.030") + strlen(end) <= SMALL_BYTES;
-		at += strlen(",0.030"))
-		memcpy(body + at, ",0.030", strlen(",0.030"));
-	memcpy(body + SMALL_BYTES - strlen(end), end, strlen(end));
-	upstream->small_length = (size_t)snprintf(upstream->small, sizeof(upstream->small),
-		"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
-		"Content-Length: %d\r\n\r\n%s",
-		SMALL_BYTES, body);
 }
 
 static void listen_on(struct upstream *upstream, uint16_t port)
@@ -344,7 +424,7 @@ static void listen_on(struct upstream *upstream, uint16_t port)
 static void turn(struct upstream *upstream)
 {
 	struct epoll_event events[EVENTS];
-	int count = epoll_wait(upstream->epoll, events, EVENTS, -1);
+	int count = epoll_wait(upstream->epoll, events, EVENTS, is_eager(upstream) ? 0 : -1);
 
 	for (int i = 0; i < count; i++) {
 		struct peer *peer = events[i].data.ptr;
@@ -353,20 +433,21 @@ static void turn(struct upstream *upstream)
 		if (events[i].data.ptr == &upstream->listener) {
 			on_connections(upstream);
 		} else if (events[i].data.ptr == &upstream->timer) {
+			upstream->armed_ns = 0;
 			if (read(upstream->timer, &expirations, sizeof(expirations)) > 0)
-				send_due_lines(upstream);
+				do_all_due_work(upstream);
+		} else if (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) {
+			on_readable(upstream, peer); /* may end it */
 		} else {
-			if (events[i].events & EPOLLOUT)
-				on_writable(upstream, peer);
-			if (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP))
-				on_readable(upstream, peer);
+			on_writable(upstream, peer);
 		}
 	}
+	send_fast_lines(upstream);
 }
 
 int main(int argc, char **argv)
 {
-	struct upstream upstream = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
+	static struct upstream upstream;
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &upstream.timer};
 	struct sigaction action = {.sa_handler = on_signal};
 	struct rlimit limit;
@@ -381,13 +462,19 @@ int main(int argc, char **argv)
 	}
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	list_init(&upstream.streams);
+	upstream.epoll = epoll_create1(EPOLL_CLOEXEC);
+	list_init(&upstream.timed);
+	list_init(&upstream.fast);
 	upstream.period_ns = NS_PER_S / atoi(argv[2]);
 	upstream.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	epoll_ctl(upstream.epoll, EPOLL_CTL_ADD, upstream.timer, &event);
-	make_small(&upstream);
+	upstream.small = answers_small();
+	upstream.block_line = answers_plain_line(upstream.block);
+	for (size_t i = 1; i < LINES_PER_WRITE_MOST; i++)
+		(void)answers_plain_line(upstream.block + i * upstream.block_line);
 	listen_on(&upstream, (uint16_t)atoi(argv[1]));
 	while (!is_stopped)
 		turn(&upstream);
+	free(upstream.small);
 	return EXIT_SUCCESS;
 }

@@ -173,15 +173,28 @@ def fair(draw):
     )
 
 
-def parallel(draw):
-    calls = [Call("a", draw.uniform(0, 5), tokens=30, project="batch") for _ in range(400)]
+def changed_half_way(name, says, calls):
     return Workload(
-        "parallel 2, then 6",
-        "400 requests at once; the box is restarted with another NUM_PARALLEL half way",
+        name,
+        says + " at once; the box is restarted with another NUM_PARALLEL half way",
         box(model("a", parallel=2)),
         alone(calls),
         change=(200.0, box(model("a", parallel=6))),
+        # less compressed: a job of 1.5 s would be 40 ms of a busy machine, and its own times a tenth of that
+        scale=10.0,
     )
+
+
+def parallel(draw):
+    calls = [Call("a", draw.uniform(0, 5), tokens=30, project="batch") for _ in range(400)]
+    return changed_half_way("parallel 2, then 6", "400 requests", calls)
+
+
+def parallel_v1(draw):
+    calls = [
+        Call("a", draw.uniform(0, 5), tokens=draw.randint(10, 50), project="batch", is_v1=True) for _ in range(400)
+    ]
+    return changed_half_way("parallel 2, then 6, /v1", "400 requests of /v1, of mixed sizes,", calls)
 
 
 WORKLOADS = {
@@ -198,6 +211,7 @@ WORKLOADS = {
     "impatient": impatient,
     "fair": fair,
     "parallel": parallel,
+    "parallel-v1": parallel_v1,
 }
 
 

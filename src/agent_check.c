@@ -23,8 +23,6 @@ enum {
 	CALLS_MOST = 64,
 	/* HAProxy's own time for a check is far shorter. */
 	CALL_SECONDS = 5,
-	/* A queue so full, in parts of FULL, takes the weight to the next step. */
-	FULL = 4,
 };
 
 struct agent_check {
@@ -45,24 +43,19 @@ struct call {
 };
 
 /*
- * Few and coarse steps: with a consistent hash each change of a weight moves models to other boxes.
- * Never "drain" or "ready": the one outlives a restart, the other takes away what an operator of
- * HAProxy said. A full box keeps 1 %, so that where all are full its own answer, with Retry-After,
- * is the answer.
+ * All or next to nothing: with a consistent hash each step of a weight moves whole models to other
+ * boxes, where they are loaded, while this one has places left. Never "drain" or "ready": the one
+ * outlives a restart, the other takes away what an operator of HAProxy said. A full box keeps 1 %,
+ * so that where all are full its own answer, with Retry-After, is the answer.
  */
 const char *agent_check_line(const struct agent_state *state)
 {
-	static const char *const steps[FULL] = {"up 100%\n", "up 75%\n", "up 50%\n", "up 25%\n"};
-	int64_t queued = (int64_t)state->queued;
-
 	if (state->is_draining || state->is_paused)
 		return "up 0%\n";
 	if (state->is_upstream_down)
 		/* Without the blank HAProxy takes it all for a word that it does not know. */
 		return "down #Ollama cannot be reached\n";
-	if (queued >= state->max_queue_size)
-		return "up 1%\n";
-	return steps[queued * FULL / state->max_queue_size];
+	return (int64_t)state->queued >= state->max_queue_size ? "up 1%\n" : "up 100%\n";
 }
 
 static void end(struct call *call)

@@ -1,6 +1,6 @@
 /*
  * Answers HAProxy's agent-check on the addresses of agent_listen: who connects gets one line, e.g.
- * "up 75%\n", how much of the traffic this box can take, and the connection ends. Made by proxy.c,
+ * "up 100%\n", how much of the traffic this box can take, and the connection ends. Made by proxy.c,
  * which is asked for the state of the moment; docs/several-boxes.md says what the line means.
  */
 #ifndef SO_AGENT_CHECK_H

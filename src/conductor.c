@@ -126,7 +126,8 @@ static void on_load_failed(void *arg, const struct loader_failure *failure)
 	relay_load_ended(conductor->parts.relay, runner);
 	if (is_final && was_preload)
 		LOG(WARN, "cannot preload: the load failed", LOG_TEXT("model", runner->key));
-	if (is_final)
+	/* With fifo the model's jobs wait for a slot, and go out when one is free. */
+	if (is_final && conductor->settings->scheduler == SCHEDULER_TURNS)
 		relay_load_failed(conductor->parts.relay, runner, failure->outcome, failure->status,
 			failure->text);
 	mark_changed(conductor);
@@ -134,9 +135,8 @@ static void on_load_failed(void *arg, const struct loader_failure *failure)
 
 static void prepare(struct conductor *conductor, const struct settings *settings)
 {
-	if (settings->scheduler != SCHEDULER_TURNS && (*settings->preload || *settings->keep_alive))
-		LOG(WARN, "preload and keep_alive do nothing without scheduler = turns");
 	scheduler_prepare(conductor->parts.scheduler, settings);
+	stats_prepare(conductor->parts.stats, settings);
 }
 
 struct conductor *conductor_create(const struct conductor_parts *parts, struct settings *settings)

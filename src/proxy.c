@@ -153,6 +153,8 @@ static void on_models_changed(void *arg)
 
 static struct admin_view view_of(struct proxy *proxy)
 {
+	struct clients_unsent unsent = clients_unsent(proxy->clients);
+
 	admin_meet(&proxy->stats, proxy->scheduler);
 	return (struct admin_view){
 		.settings = proxy->settings,
@@ -176,6 +178,8 @@ static struct admin_view view_of(struct proxy *proxy)
 		.log = request_log_report(proxy->log),
 		.bodies_bytes = relay_bodies_bytes(proxy->relay),
 		.connections = clients_count(proxy->clients),
+		.unsent_bytes = unsent.bytes,
+		.unsent_most_bytes = unsent.most,
 		.draining = lifecycle_is_draining(proxy->lifecycle),
 		.paused = conductor_is_paused(proxy->conductor),
 		.started_us = proxy->started_us,
@@ -219,6 +223,7 @@ static struct admin_pause on_pause(void *arg, bool unload)
 	struct proxy *proxy = arg;
 
 	conductor_pause(proxy->conductor, unload);
+	takeover_tell_pause(proxy->takeover);
 	return pause_of(proxy);
 }
 
@@ -227,6 +232,7 @@ static struct admin_pause on_resume(void *arg)
 	struct proxy *proxy = arg;
 
 	conductor_resume(proxy->conductor);
+	takeover_tell_pause(proxy->takeover);
 	return pause_of(proxy);
 }
 

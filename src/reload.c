@@ -77,7 +77,7 @@ static void put_in_force(
 static void tell(const char *kept, const char *changed)
 {
 	if (kept)
-		LOG(WARN, "a restart is needed for some changes: these keys keep their values",
+		LOG(WARN, "these keys keep their values until a restart or an upgrade (SIGUSR2)",
 			LOG_TEXT("keys", kept));
 	LOG(INFO, changed ? "the configuration is reloaded" : "the configuration has not changed",
 		LOG_TEXT("changed", changed ? changed : ""));

@@ -23,11 +23,29 @@ struct takeover {
 	bool has_taken;
 };
 
+void takeover_tell_pause(struct takeover *takeover)
+{
+	/* Before that the old one decides. If it is gone, its end is heard next. */
+	if (takeover && takeover->has_taken)
+		(void)handover_say(takeover->channel, conductor_is_paused(takeover->conductor)
+							      ? TAKEOVER_PAUSED
+							      : TAKEOVER_RESUMED);
+}
+
+void takeover_obey(struct conductor *conductor, const char *word)
+{
+	if (strcmp(word, TAKEOVER_PAUSED) == 0 || strcmp(word, TAKEOVER_UNLOAD) == 0)
+		conductor_pause(conductor, strcmp(word, TAKEOVER_UNLOAD) == 0);
+	else if (strcmp(word, TAKEOVER_RESUMED) == 0)
+		conductor_resume(conductor);
+}
+
 static void take(struct takeover *takeover)
 {
 	if (takeover->has_taken)
 		return;
 	takeover->has_taken = true;
+	takeover_tell_pause(takeover);
 	/* systemd listens to this process from now on */
 	systemd_notify(SYSTEMD_READY);
 	takeover->events.on_took(takeover->events.arg);
@@ -53,6 +71,8 @@ static void on_heard(evutil_socket_t fd, short what, void *arg)
 	else if (strncmp(word, TAKEOVER_RUNNING, strlen(TAKEOVER_RUNNING)) == 0)
 		conductor_set_company(takeover->conductor, COMPANY_BESIDE,
 			strtoull(word + strlen(TAKEOVER_RUNNING), NULL, DECIMAL));
+	else
+		takeover_obey(takeover->conductor, word);
 }
 
 struct takeover *takeover_create(struct event_base *base, struct handover *handover,

@@ -16,6 +16,10 @@ struct takeover;
 #define TAKEOVER_READY "ready"	    /* new to old: every address accepts */
 #define TAKEOVER_TOOK "took"	    /* old to new: it accepts no more, the log is yours to move */
 #define TAKEOVER_RUNNING "running " /* old to new, and a number: that many run, none waits */
+/* Whether an operator holds the queue: the old one's before "took", the new one's from then on. */
+#define TAKEOVER_PAUSED "paused"
+#define TAKEOVER_UNLOAD "paused unload" /* old to new: models are still to be unloaded */
+#define TAKEOVER_RESUMED "resumed"
 
 struct takeover_events {
 	/* The request log may be moved aside from now on. */
@@ -28,5 +32,9 @@ struct takeover *takeover_create(struct event_base *base, struct handover *hando
 	struct conductor *conductor, const struct takeover_events *events);
 /* NULL is fine. */
 void takeover_destroy(struct takeover *takeover);
+/* An operator has paused or resumed: the old one's jobs wait or go on as well. NULL is fine. */
+void takeover_tell_pause(struct takeover *takeover);
+/* Of either side: does what a word about the pause says; another word is nothing. */
+void takeover_obey(struct conductor *conductor, const char *word);
 
 #endif

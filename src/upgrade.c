@@ -82,6 +82,9 @@ static void hand_over(struct upgrade *upgrade)
 	conductor_set_company(parts->conductor, COMPANY_AFTER, 0);
 	lifecycle_leave(parts->lifecycle);
 	systemd_notify_successor(upgrade->pid);
+	if (conductor_is_paused(parts->conductor))
+		say(upgrade, conductor_is_unloading(parts->conductor) ? TAKEOVER_UNLOAD
+								      : TAKEOVER_PAUSED);
 	say(upgrade, TAKEOVER_TOOK);
 	delay_start(upgrade->timer, LOOK_US);
 }
@@ -98,6 +101,8 @@ static void on_heard(evutil_socket_t fd, short what, void *arg)
 			delay_start(upgrade->timer, EXIT_US);
 	} else if (strcmp(word, TAKEOVER_READY) == 0 && !upgrade->is_ready) {
 		hand_over(upgrade);
+	} else {
+		takeover_obey(upgrade->parts.conductor, word);
 	}
 }
 
@@ -141,8 +146,6 @@ static const char *obstacle(const struct upgrade *upgrade)
 		return "another one is under way";
 	if (conductor_has_company(upgrade->parts.conductor))
 		return "the process before this one still serves its jobs";
-	if (conductor_is_paused(upgrade->parts.conductor))
-		return "the queue is paused: resume it first";
 	return *upgrade->parts.program ? NULL : "where the program stands is not known";
 }
 

@@ -96,7 +96,7 @@ void reference_configuration(void)
 	puts("fractions allowed, or carry `ms`, `s`, `m` or `h`; sizes are bytes or carry `k`, "
 	     "`m` or `g` (1024). In the file texts stand in quotes, lists in brackets.");
 	puts("A setting that can be reloaded takes effect at SIGHUP, the others at the next "
-	     "start.");
+	     "start or upgrade (SIGUSR2).");
 	for (size_t i = 0; i < keys_count; i++) {
 		if (keys[i].section) {
 			printf("\n## %s\n\n", keys[i].section);

@@ -48,6 +48,9 @@ struct admin_view {
 	struct sink_report log;
 	uint64_t bodies_bytes; /* kept request bodies */
 	uint64_t connections;  /* of clients */
+	/* of answers that they have not taken yet; the most of one */
+	uint64_t unsent_bytes;
+	uint64_t unsent_most_bytes;
 	bool draining;
 	bool paused;
 	int64_t started_us;

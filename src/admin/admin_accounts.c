@@ -83,7 +83,8 @@ bool admin_is_shown(const struct name_table *names, const struct account *accoun
 
 	for (int i = 0; i < COUNTER_COUNT; i++)
 		jobs += accounts[index].ended[i];
-	return index < names->count || (index == NAME_TABLE_OTHER && jobs > 0);
+	return (index < names->count || index == NAME_TABLE_OTHER) &&
+	       jobs + accounts[index].loads > 0;
 }
 
 static void put_ms(struct json_writer *writer, const char *key, bool is_known, double us)

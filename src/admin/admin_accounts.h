@@ -32,7 +32,7 @@ struct admin_live {
 void admin_meet(struct stats *stats, const struct scheduler *scheduler);
 void admin_live_projects(const struct admin_view *view, struct admin_live *ret_live);
 void admin_live_models(const struct admin_view *view, struct admin_live *ret_live);
-/* It has a name of its own, or stands for others that there are. */
+/* It has, or had, jobs or loads: a name that only the configuration has is not shown. */
 bool admin_is_shown(const struct name_table *names, const struct account *accounts,
 	const struct admin_live *live, size_t index);
 /* The keys "projects" and "models". */

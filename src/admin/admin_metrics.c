@@ -7,6 +7,7 @@
 #include "build_config.h"
 
 #include "admin/admin_accounts.h"
+#include "front/client.h"
 #include "observe/exposition.h"
 #include "observe/process.h"
 
@@ -496,6 +497,13 @@ static void put_limits(struct exposition *exposition, const struct admin_view *v
 			limit(settings->max_connections)},
 		{"shared_ollama_connections_per_address_limit", "max_connections_per_address.",
 			limit(settings->max_connections_per_address)},
+		{"shared_ollama_client_unsent_bytes", "Of answers that clients have not taken yet.",
+			(double)view->unsent_bytes},
+		{"shared_ollama_client_unsent_most_bytes", "The most of one client.",
+			(double)view->unsent_most_bytes},
+		{"shared_ollama_client_unsent_limit_bytes",
+			"Of one client: from here on no more of its answer is read from Ollama.",
+			CLIENT_UNSENT_HIGH},
 		{"shared_ollama_bodies_bytes", "Kept request bodies.", (double)view->bodies_bytes},
 		{"shared_ollama_bodies_limit_bytes", "body_total.", limit(settings->body_total)},
 		{"shared_ollama_body_limit_bytes", "body_max, of one.", limit(settings->body_max)},

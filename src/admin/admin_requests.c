@@ -131,10 +131,9 @@ static void put_job(
 
 void admin_write_requests(struct json_writer *writer, const struct admin_view *view)
 {
-	struct scheduler_report unused;
 	const struct list *node;
 
-	scheduler_report(view->scheduler, &view->turns, &unused);
+	scheduler_rank(view->scheduler, &view->turns);
 	scheduler_forecast(view->scheduler, &view->turns);
 	json_begin_object(writer, NULL);
 	json_begin_array(writer, "requests");

@@ -163,7 +163,7 @@ function showAlerts(stats) {
 	const fresh = found.filter(one => !before.includes(one[1]));
 	const gone = before.filter(name => !found.some(one => one[1] === name));
 	state.said = all;
-	$('alerts').replaceChildren(...found.map(([kind, title, words]) => make('li', {class: kind}, make('b', {}, title), words)));
+	$('alerts').replaceChildren(...found.map(([kind, title, words]) => make('li', {class: kind}, make('b', {}, title), ' ', words)));
 	if (fresh.length || gone.length)
 		say([...fresh.map(one => one[1] + ' ' + one[2]), ...gone.map(name => 'Over: ' + name)].join(' '));
 }
@@ -444,7 +444,8 @@ function fillJob(node, job) {
 	twoLines(cell(node, 1), String(job.project ?? '–'), job.class);
 	let what = LIVE_STATES[job.state] || job.state;
 	if (job.place) what += job.place === 1 ? ', next' : ', place ' + job.place;
-	let why = job.reason || '';
+	// the forecast is told once
+	let why = (job.reason || '').replace(/, about \d+ s(?=;|$)/, number(job.forecast_ms) ? '' : '$&');
 	if (number(job.forecast_ms)) why += (why ? '; ' : '') + 'starts in about ' + seconds(job.forecast_ms);
 	if (number(job.tokens)) why += (why ? ', ' : '') + integer(job.tokens) + ' tokens' + (number(job.tokens_per_s) ? ', ' + job.tokens_per_s + ' a second' : '');
 	twoLines(cell(node, 2), what, why, 'word');

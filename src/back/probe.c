@@ -10,6 +10,7 @@
 #include "back/pool.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/moment.h"
 #include "base/ticker.h"
 #include "core/residency.h"
 #include "json/ps.h"
@@ -164,6 +165,17 @@ static void take_version(struct probe *probe, const char *text, size_t length)
 		LOG_TEXT("version", version));
 }
 
+/* By our own wall clock: on another machine it may be wrong, and little hangs on it. 0: it cannot
+ * be read. */
+static int64_t expires_us(const char *expires_at)
+{
+	int64_t wall_us;
+
+	if (!moment_read(expires_at, strlen(expires_at), &wall_us))
+		return 0;
+	return ticker_now_us() + wall_us - ticker_wall_us();
+}
+
 static void on_model(void *arg, const struct ps_model *model)
 {
 	struct probe *probe = arg;
@@ -171,6 +183,7 @@ static void on_model(void *arg, const struct ps_model *model)
 	residency_add(probe->residency, model->name, model->size, model->size_vram,
 		model->context_length);
 	residency_add_expiry(probe->residency, model->expires_at);
+	residency_add_expiry_us(probe->residency, expires_us(model->expires_at));
 }
 
 /* true: that is new. What was known stays: a single bad answer takes nothing away. */

@@ -41,6 +41,19 @@ void histogram_add(struct histogram *histogram, int64_t value)
 		histogram->max = value;
 }
 
+void histogram_merge(struct histogram *histogram, const struct histogram *other)
+{
+	for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		uint32_t room = UINT32_MAX - histogram->buckets[i];
+
+		histogram->buckets[i] += other->buckets[i] < room ? other->buckets[i] : room;
+	}
+	histogram->count += other->count;
+	histogram->sum += other->sum;
+	if (other->max > histogram->max)
+		histogram->max = other->max;
+}
+
 int64_t histogram_quantile(const struct histogram *histogram, double fraction)
 {
 	double rank = ceil(fraction * (double)histogram->count);

@@ -23,6 +23,8 @@ void histogram_add(struct histogram *histogram, int64_t value);
 /* `fraction` 0.5 for the median. 0 when empty. The answer lies in the value's bucket and never
  * above max; 1.0 gives max. */
 int64_t histogram_quantile(const struct histogram *histogram, double fraction);
+/* The values of `other` are counted here too. */
+void histogram_merge(struct histogram *histogram, const struct histogram *other);
 double histogram_mean(const struct histogram *histogram);
 /* For exposition: the highest value that bucket i counts; INT64_MAX for the last one. */
 int64_t histogram_bound(unsigned bucket);

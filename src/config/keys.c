@@ -18,7 +18,7 @@
 #define SIZE_MAX_BYTES TIB
 /* The ring is one array of so many places. */
 #define PLACES_MAX INT64_C(100000)
-/* Far over any OLLAMA_NUM_PARALLEL; what stands in front of many boxes may stream more. */
+/* Far over any OLLAMA_NUM_PARALLEL: as many streams as the connections that they take. */
 #define CONCURRENT_MAX INT64_C(16384)
 /* Each is one rename when a log is full. */
 #define LOGS_MAX INT64_C(100)
@@ -147,8 +147,8 @@ const struct key keys[] = {
 
 	{FIELD(preload), .section = "Requests (rules for projects and models stand in the file)",
 		WORDS, .fallback_shown = "none", .placeholder = "MODELS",
-		.help = "with turns: models that are loaded at the start, and again after each "
-			"restart of Ollama, and stay loaded"},
+		.help = "models that are loaded at the start, and again after each restart of "
+			"Ollama, and stay loaded"},
 	{FIELD(keep_alive), .type = KEY_TEXT, .fallback = "", .fallback_shown = "none",
 		.placeholder = "DURATION", .is_reloadable = true,
 		.help = "how long a model stays loaded after its last request, as in Ollama's API: "

@@ -35,7 +35,7 @@ static void add_hint(char **hints, const char *old, const char *name)
 	variable = key_variable(key);
 	flag = key_flag(key);
 	longer = mem_printf(
-		"%s%s is a variable of the old service and not read: use %s, %s or %s in "
+		"%s%s, probably a variable of the old service, is not read: use %s, %s or %s in "
 		"the file\n",
 		*hints ? *hints : "", old, variable, flag, name);
 	free(variable);

@@ -1,7 +1,7 @@
 /*
- * The variables of the Python service of the same name that this one replaces, and what says the
- * same here. They are not read: an old one that is still set is named, so that nobody wonders.
- * Called by main.c for --check-config, and by doctor.
+ * The variables of the Python service of the same name that this one replaces, as far as they can
+ * be guessed (docs/migration.md), and what says the same here. They are not read: one that is set
+ * is named, so that nobody wonders. Called by main.c for --check-config, and by doctor.
  */
 #ifndef SO_CONFIG_OLD_NAMES_H
 #define SO_CONFIG_OLD_NAMES_H

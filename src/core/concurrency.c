@@ -5,12 +5,14 @@
 #include <string.h>
 
 enum {
-	/* Samples of a level at least when waits are told, fewer on the way up, where a mistake is
-	   seen at the next level; and at most when only ends are. */
-	TOLD_LEAST = 6,
-	TOLD_UPWARDS = 4,
+	/* Of a full level, until the next one is tried. */
+	TOLD_LEAST = 2,
+	/* Of a level when only ends are told. */
 	SAMPLES_MOST = 24,
 	UNSIZED_MOST = 72,
+	/* Of the level that a search begins with: too few jobs at once are the only ones that cost
+	   throughput, so it is left soon. */
+	FIRST_SAMPLES = 4,
 	/* Enough to prove a claim. */
 	PROOF_SAMPLES = 8,
 	/* Samples between looks at the level above: one look is a few per cent of these, and costs
@@ -20,10 +22,6 @@ enum {
 	NOT_FULL_ENDS = 8,
 };
 
-/* Less than half a job inside on average is nobody who waits there for long. */
-#define WAITING_LEAST 0.5
-/* A fourth of the time inside, on any load: the level is too high by far. */
-#define WAITING_SHARE 0.25
 /* More jobs at once are worth it when they bring 3 % more: less is hardly measured, and 5 % is what
  * may be lost. */
 #define SAME_RATE 0.97
@@ -47,7 +45,6 @@ static void begin_search(struct concurrency *concurrency, int low, int high, int
 	concurrency->is_settled = false;
 	concurrency->low = low;
 	concurrency->high = high;
-	concurrency->hint = 0;
 	concurrency->claim = 0;
 	concurrency->distrusts_ends = false;
 	memset(concurrency->rates, 0, sizeof(concurrency->rates));
@@ -86,6 +83,7 @@ void concurrency_forget(struct concurrency *concurrency)
 		return;
 	snprintf(concurrency->reason, sizeof(concurrency->reason),
 		"Ollama or its runner began anew: measured again from %d", concurrency->limit);
+	gauge_forget(&concurrency->gauge, 0);
 	begin_search(concurrency, 1, concurrency->most + 1, concurrency->limit);
 }
 
@@ -122,15 +120,10 @@ static bool is_open(const struct concurrency *concurrency)
 /* The next level that divides what is possible. */
 static int next_level(const struct concurrency *concurrency)
 {
-	int hint = concurrency->hint;
 	int level = concurrency->gauge.level;
 
 	if (is_open(concurrency))
 		return clamp(level + level / 2 + 2, 1, concurrency->most);
-	if (hint && hint <= concurrency->low)
-		return concurrency->low + 1;
-	if (hint && hint <= concurrency->high)
-		return hint;
 	return (concurrency->low + concurrency->high) / 2;
 }
 
@@ -151,46 +144,35 @@ static void say_waits(struct concurrency *concurrency)
 			"time inside Ollama at %d, none at %d", level + 1, level);
 }
 
-static void go_on_by_waits(struct concurrency *concurrency)
+static void settle_by_waits(struct concurrency *concurrency, int level)
 {
-	if (concurrency->low >= concurrency->high) {
-		concurrency->high = clamp(concurrency->high, 1, concurrency->most);
-		say_waits(concurrency);
-		settle(concurrency, concurrency->high);
-		return;
-	}
-	try_level(concurrency, next_level(concurrency));
+	concurrency->low = concurrency->high = level;
+	say_waits(concurrency);
+	settle(concurrency, level);
 }
 
-static void note_waits(struct concurrency *concurrency, double serving)
-{
-	int level = concurrency->gauge.level;
-
-	if (level > 1 && level - serving >= WAITING_LEAST) {
-		concurrency->high = clamp(concurrency->high, 1, level - 1);
-		concurrency->low = clamp(concurrency->low, 1, concurrency->high);
-		concurrency->hint = clamp((int)(serving + 0.5), 1, concurrency->high);
-		return;
-	}
-	concurrency->low = level;
-	if (concurrency->high < level || level == concurrency->most)
-		concurrency->high = level;
-}
-
+/* As many as there are places, as soon as that is known; until then more, as soon as all at once
+ * are served. */
 static void decide_by_waits(struct concurrency *concurrency)
 {
-	const struct gauge *gauge = &concurrency->gauge;
-	double share = gauge->all_whole_us > 0 ? gauge->all_wait_us / gauge->all_whole_us : 0;
-	int least = is_open(concurrency) ? TOLD_UPWARDS : TOLD_LEAST;
+	int level = concurrency->gauge.level;
+	int least;
+	int most;
 
-	if (gauge->told >= least && gauge->told >= gauge->level)
-		note_waits(concurrency, gauge_serving(gauge));
-	else if (gauge->all_told >= TOLD_LEAST && gauge->all_told >= gauge->level &&
-		 share >= WAITING_SHARE && gauge->level > 1)
-		note_waits(concurrency, gauge->level * (1 - share));
-	else
+	gauge_waits(&concurrency->gauge, &least, &most);
+	if (most && (most < level || !concurrency->is_settled)) {
+		settle_by_waits(concurrency, clamp(most, 1, concurrency->most));
 		return;
-	go_on_by_waits(concurrency);
+	}
+	if (concurrency->is_settled)
+		return;
+	concurrency->low = clamp(least, 1, level);
+	if (least < level || concurrency->gauge.told_full < TOLD_LEAST)
+		return;
+	if (level == concurrency->most)
+		settle_by_waits(concurrency, level);
+	else
+		try_level(concurrency, next_level(concurrency));
 }
 
 /* Without. */
@@ -201,6 +183,17 @@ static double share_wanted(const struct concurrency *concurrency, int level, dou
 	double error = hypot(concurrency->errors[level], best_error);
 
 	return error > BLURRED ? SAME_RATE + error : SAME_RATE;
+}
+
+/* Not enough. What was measured before and is not sure is better measured again; not what was just
+ * now, for that would have no end. */
+static bool is_less(
+	const struct concurrency *concurrency, int level, double best, double best_error)
+{
+	double error = hypot(concurrency->errors[level], best_error);
+
+	return level == concurrency->gauge.level ||
+	       concurrency->rates[level] < best * (SAME_RATE - error);
 }
 
 /* The lowest level that brings as much as any is enough, once a higher one brought no more. */
@@ -227,7 +220,7 @@ static void compare_rates(struct concurrency *concurrency)
 			(rates[level] >= best || rates[level] >= best * share_wanted(concurrency,
 										level, best_error)))
 			enough = level;
-		if (!enough)
+		if (!enough && is_less(concurrency, level, best, best_error))
 			below = level;
 	}
 	if (below + 1 > concurrency->low)
@@ -313,7 +306,9 @@ static void decide_by_ends(struct concurrency *concurrency)
 	bool is_full = gauge->samples >= (gauge->has_sizes ? SAMPLES_MOST : UNSIZED_MOST);
 	bool is_proof = concurrency->claim == gauge->level && gauge->samples >= PROOF_SAMPLES &&
 			(is_full || gauge_error(gauge) <= BLURRED);
-	bool is_enough = is_full || gauge_is_sharp(gauge) || is_proof;
+	bool is_first = is_open(concurrency) && gauge->level == concurrency->calm &&
+			gauge->samples >= FIRST_SAMPLES;
+	bool is_enough = is_full || gauge_is_sharp(gauge) || is_proof || is_first;
 
 	is_known = is_known && !(concurrency->claim == gauge->level);
 	if (!is_enough && !(is_known && least == most))
@@ -327,40 +322,55 @@ static void decide_by_ends(struct concurrency *concurrency)
 
 static bool tells_waits(const struct gauge *gauge)
 {
-	return gauge->all_told > 0 && 2 * gauge->told >= gauge->samples;
+	return gauge->told > 0 && 2 * gauge->told >= gauge->ends;
 }
 
-/* Settled: is it still so? What waits say counts at once; more places are looked for now and then.
- */
+/* Are there more places meanwhile? */
+static void look_above(struct concurrency *concurrency)
+{
+	const struct gauge *gauge = &concurrency->gauge;
+	int level = gauge->level;
+	double rate = gauge_rate(gauge, level);
+	bool by_waits = tells_waits(gauge);
+
+	gauge_forget(&concurrency->gauge, level);
+	begin_search(concurrency, level, concurrency->most + 1,
+		clamp(by_waits ? level + 1 : level + level / 2 + 1, 1, concurrency->most));
+	if (!by_waits)
+		concurrency->rates[level] = rate;
+	try_level(concurrency, concurrency->limit);
+}
+
+/* Settled too high: many ends at one level are surer than a few at several. */
+static bool claims_less(struct concurrency *concurrency)
+{
+	const struct gauge *gauge = &concurrency->gauge;
+	int level = gauge->level;
+	double rate;
+	int least;
+	int most;
+
+	if (tells_waits(gauge) || concurrency->distrusts_ends ||
+		!gauge_places(gauge, &least, &most) || most >= level)
+		return false;
+	rate = gauge_rate(gauge, most);
+	begin_search(concurrency, 1, level, level);
+	concurrency->claim = most;
+	concurrency->claimed_rate = rate;
+	try_level(concurrency, most);
+	return true;
+}
+
 static void watch(struct concurrency *concurrency)
 {
-	struct gauge *gauge = &concurrency->gauge;
-	int level = gauge->level;
+	const struct gauge *gauge = &concurrency->gauge;
 
-	if (tells_waits(gauge) && gauge->told >= SAMPLES_MOST) {
-		double serving = gauge_serving(gauge);
-
-		if (level > 1 && level - serving >= WAITING_LEAST) {
-			begin_search(concurrency, 1, level - 1, level);
-			concurrency->hint = clamp((int)(serving + 0.5), 1, level - 1);
-			go_on_by_waits(concurrency);
-			return;
-		}
-	}
-	if (gauge->samples < SAMPLES_MOST)
+	if (gauge->samples < SAMPLES_MOST || claims_less(concurrency))
 		return;
-	if (concurrency->samples >= PROBE_EVERY && level < concurrency->most) {
-		double rate = gauge_rate(gauge, level);
-		bool by_waits = tells_waits(gauge);
-
-		begin_search(concurrency, level, concurrency->most + 1,
-			clamp(by_waits ? level + 1 : level + level / 2 + 1, 1, concurrency->most));
-		if (!by_waits)
-			concurrency->rates[level] = rate;
-		try_level(concurrency, concurrency->limit);
-		return;
-	}
-	gauge_begin(gauge, level);
+	if (concurrency->samples >= PROBE_EVERY && gauge->level < concurrency->most)
+		look_above(concurrency);
+	else
+		gauge_begin(&concurrency->gauge, gauge->level);
 }
 
 /* The level is not reached by what there is to do: a queue would hide in Ollama below it. */
@@ -385,16 +395,13 @@ void concurrency_ended(
 
 	if (concurrency->limit == 0 || !end->is_good)
 		return;
-	if (concurrency->is_settled) {
-		concurrency->samples += is_sample;
-		if (is_sample)
-			watch(concurrency);
-		return;
-	}
+	concurrency->samples += is_sample;
 	if (tells_waits(gauge))
 		decide_by_waits(concurrency);
-	else if (is_sample)
+	else if (is_sample && !concurrency->is_settled)
 		decide_by_ends(concurrency);
 	if (!concurrency->is_settled)
 		come_down(concurrency);
+	else if (is_sample)
+		watch(concurrency);
 }

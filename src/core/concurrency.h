@@ -25,7 +25,6 @@ struct concurrency {
 	int low;
 	int high;
 	int calm;		      /* what the limit was before */
-	int hint;		      /* what the waits make likely; 0: nothing */
 	int claim;		      /* what the ends make likely, to be proved at that level; 0 */
 	double claimed_rate;	      /* what it should do there */
 	bool distrusts_ends;	      /* a claim was wrong: only rates count */

@@ -9,6 +9,12 @@ enum {
 	/* One contradiction may be such a pair, or a job that left unseen. */
 	CONTRADICTIONS_MOST = 1,
 	SAMPLES_LEAST = 8,
+	/* Jobs that prove one place more, and that prove that there is none: a mistake upwards is
+	   seen at the next level, one downwards costs throughput. */
+	MORE_LEAST = 1,
+	NO_MORE_LEAST = 6,
+	/* Older ones count half when there are so many: what changes is seen after some more. */
+	WAITS_MOST = 16,
 	SHARP_LEAST = 6,
 	/* Of a job's stay, divided by the level, this part is its run at least. */
 	RUN_LEAST = 8,
@@ -20,6 +26,8 @@ enum {
 /* Twice the difference of log-likelihoods that makes a hypothesis implausible: about 1 in 150. */
 #define IMPLAUSIBLE 7.0
 #define SHARP_ERROR 0.01
+/* So far from the middle towards either side the waits are clear: halfway. */
+#define CLEAR 0.5
 
 void gauge_begin(struct gauge *gauge, int level)
 {
@@ -30,6 +38,17 @@ void gauge_begin(struct gauge *gauge, int level)
 	gauge->level = level;
 	for (size_t i = 0; i < count; i++)
 		gauge->jobs[i].is_counted = false;
+}
+
+void gauge_forget(struct gauge *gauge, int places)
+{
+	for (int i = places; i < GAUGE_MOST; i++)
+		gauge->waits[i] = (struct gauge_waits){0};
+	if (places > 0)
+		return;
+	gauge->has_waits = false;
+	for (size_t i = 0; i < gauge->count; i++)
+		gauge->jobs[i].is_forgotten = true;
 }
 
 void gauge_sent(struct gauge *gauge, const void *who, int64_t now_us)
@@ -64,16 +83,41 @@ static void remove_job(struct gauge *gauge, size_t index, int64_t now_us)
 		gauge->jobs[i].reached_us[i + 1] = now_us;
 }
 
-static void add_waits(struct gauge *gauge, double whole_us, double wait_us, bool is_full)
+/* How long it would have waited with so many places; `rank` is the one it had at its end. */
+static double wait_with(const struct gauge_job *job, int places, int rank, int64_t now_us)
 {
-	gauge->all_told++;
-	gauge->all_wait_us += wait_us;
-	gauge->all_whole_us += whole_us;
-	if (!is_full)
-		return;
-	gauge->told++;
-	gauge->wait_us += wait_us;
-	gauge->whole_us += whole_us;
+	if (places < rank)
+		return (double)(now_us - job->sent_us);
+	return (double)(job->reached_us[places] - job->sent_us);
+}
+
+/* Two that were sent in one moment may be served the other way round: sums over both hardly differ.
+ */
+static void add_waits(
+	struct gauge *gauge, const struct gauge_job *job, int rank, const struct gauge_end *end)
+{
+	double wait_us = (double)end->wait_us;
+
+	if (!gauge->has_waits || wait_us < gauge->least_wait_us)
+		gauge->least_wait_us = wait_us;
+	gauge->has_waits = true;
+	wait_us -= gauge->least_wait_us;
+	for (int places = 1; places < GAUGE_MOST && places < job->rank; places++) {
+		struct gauge_waits *sum = &gauge->waits[places];
+		double with = wait_with(job, places, rank, end->now_us);
+		double with_more = wait_with(job, places + 1, rank, end->now_us);
+
+		if (sum->jobs >= WAITS_MOST) {
+			sum->jobs /= 2;
+			sum->wait_us /= 2;
+			sum->middle_us /= 2;
+			sum->margin_us /= 2;
+		}
+		sum->jobs += with > with_more;
+		sum->wait_us += wait_us;
+		sum->middle_us += (with + with_more) / 2;
+		sum->margin_us += (with - with_more) / 2;
+	}
 }
 
 /* It was being served at that time, though so many had come before it. */
@@ -126,14 +170,18 @@ bool gauge_ended(struct gauge *gauge, const void *who, const struct gauge_end *e
 		return false;
 	job = gauge->jobs[index];
 	remove_job(gauge, index, end->now_us);
-	if (!end->is_good || !job.is_counted || job.rank > gauge->level)
+	if (!end->is_good || job.is_forgotten)
+		return false;
+	if (end->wait_us >= 0)
+		add_waits(gauge, &job, (int)index + 1, end);
+	if (!job.is_counted || job.rank > gauge->level)
 		return false;
 	gauge->ends++;
+	gauge->told += end->wait_us >= 0;
 	if (job.rank > gauge->top_rank)
 		gauge->top_rank = job.rank;
 	is_full = job.rank == gauge->level;
-	if (end->wait_us >= 0)
-		add_waits(gauge, (double)end->whole_us, (double)end->wait_us, is_full);
+	gauge->told_full += is_full && end->wait_us >= 0;
 	add_contradictions(gauge, &job, (int)index + 1);
 	if (end->first_byte_us)
 		add_contradictions(gauge, &job, rank_at(&job, (int)index + 1, end->first_byte_us));
@@ -142,11 +190,21 @@ bool gauge_ended(struct gauge *gauge, const void *who, const struct gauge_end *e
 	return gauge->samples > samples;
 }
 
-double gauge_serving(const struct gauge *gauge)
+void gauge_waits(const struct gauge *gauge, int *ret_least, int *ret_most)
 {
-	if (gauge->whole_us <= 0)
-		return gauge->level;
-	return gauge->level * (1 - gauge->wait_us / gauge->whole_us);
+	*ret_least = 1;
+	*ret_most = 0;
+	for (int places = 1; places < GAUGE_MOST; places++) {
+		const struct gauge_waits *sum = &gauge->waits[places];
+		double less_us = sum->middle_us - sum->wait_us;
+
+		if (sum->jobs >= NO_MORE_LEAST && less_us < -CLEAR * sum->margin_us) {
+			*ret_most = places;
+			return;
+		}
+		if (sum->jobs >= MORE_LEAST && less_us > CLEAR * sum->margin_us)
+			*ret_least = places + 1;
+	}
 }
 
 static double variance(const struct gauge *gauge, int places)

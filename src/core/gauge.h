@@ -1,8 +1,8 @@
 /*
- * What one level of concurrency tells of a runner: jobs are told as they are sent and end, in order
- * of sending, and the gauge says how many of them Ollama seems to have served at once and how fast.
- * Ollama serves first come, first served, in so many places (OLLAMA_NUM_PARALLEL). Used by
- * core/concurrency only; plain data, O(jobs in flight) a call. Times in microseconds.
+ * What the jobs of a runner tell of it as they are sent and end, told in that order: how many of
+ * them Ollama seems to have served at once (by their waits, at any level; by the ends of one level)
+ * and how fast. Ollama serves first come, first served, in OLLAMA_NUM_PARALLEL places. Used by
+ * core/concurrency only; plain data, O(GAUGE_MOST) a call. Times in microseconds.
  */
 #ifndef SO_CORE_GAUGE_H
 #define SO_CORE_GAUGE_H
@@ -18,7 +18,6 @@ struct gauge_end {
 	int64_t now_us;
 	bool is_good;	       /* a whole answer of a runner that was loaded when it was sent */
 	int64_t wait_us;       /* time inside Ollama that it was not served; -1: not told */
-	int64_t whole_us;      /* with it: all the time inside Ollama, by the same clock */
 	int64_t first_byte_us; /* of a stream; 0: it came as one piece */
 	double work;	       /* size in whatever unit, 0: unknown */
 };
@@ -30,6 +29,7 @@ struct gauge_job {
 	int shuffle; /* of these before it, sent so shortly before that Ollama may have seen them
 			in another order */
 	bool is_counted;
+	bool is_forgotten;		    /* sent before gauge_forget() */
 	int64_t reached_us[GAUGE_MOST + 1]; /* since when it had at most this rank */
 };
 
@@ -42,9 +42,22 @@ struct gauge_places {
 	int contradictions; /* jobs that were served before they had a place */
 };
 
+/* Of the jobs that would have waited if Ollama had so many places, and told how long they did. */
+struct gauge_waits {
+	double jobs;
+	double wait_us;
+	double middle_us; /* of what they would have waited with so many places, and with one more
+			   */
+	double margin_us; /* from there to either */
+};
+
 struct gauge {
 	struct gauge_job jobs[GAUGE_MOST];
 	size_t count;
+	/* Of all levels: where the jobs stood tells, not the level. */
+	struct gauge_waits waits[GAUGE_MOST];
+	bool has_waits;
+	double least_wait_us; /* told: what Ollama needs besides for a job that does not wait */
 	int level;
 	int ends;	/* good ones of jobs sent at this level */
 	int top_rank;	/* the most that were in flight */
@@ -52,23 +65,20 @@ struct gauge {
 	bool has_sizes; /* of these */
 	double work;
 	struct gauge_places places[GAUGE_MOST + 1];
-	/* those that told their wait */
+	/* of the good ends and of the samples those that told their wait */
 	int told;
-	double wait_us;
-	double whole_us;
-	/* and all of these, full level or not */
-	int all_told;
-	double all_wait_us;
-	double all_whole_us;
+	int told_full;
 };
 
 /* Counts from nothing at this level, for jobs that are sent from now on. */
 void gauge_begin(struct gauge *gauge, int level);
+/* What the waits told is forgotten, of `places` and more; with 0 also what is in flight. */
+void gauge_forget(struct gauge *gauge, int places);
 void gauge_sent(struct gauge *gauge, const void *who, int64_t now_us);
 /* true: it was a sample. `who` that was never told is nothing. */
 bool gauge_ended(struct gauge *gauge, const void *who, const struct gauge_end *end);
-/* Mean number served at once by what the waits say (Little's law). Needs `told`. */
-double gauge_serving(const struct gauge *gauge);
+/* What the waits say: so many places there are at least, and at most (0: not known). */
+void gauge_waits(const struct gauge *gauge, int *ret_least, int *ret_most);
 /* The numbers of places that fit what was seen, at most the level; false: too little was seen. */
 bool gauge_places(const struct gauge *gauge, int *ret_least, int *ret_most);
 /* Work a second, as if of `places` places (0: of the likeliest); 0: nothing was seen. */

@@ -45,7 +45,7 @@ enum reply_state {
 struct job_group {
 	uint64_t waiting;      /* QUEUED */
 	uint64_t running;      /* slots held */
-	uint64_t running_most; /* its cap (PRODUCT 5), as the job that came last has it; 0: none */
+	uint64_t running_most; /* its cap (PRODUCT 5), of the rule in force; 0: none */
 	/* Its last slot is kept, in this survey of turns, for the job that came then. */
 	uint64_t kept_in;
 	int64_t kept_since_us;
@@ -87,13 +87,14 @@ struct job {
 	bool in_ring;
 	int64_t queued_since_us; /* this stay in the queue began */
 	int64_t start_us;	 /* from the last forecast's now; -1: not told */
-	bool is_late;		 /* it will be answered too late: to be refused */
-	uint64_t body_hash;	 /* of base/hash64, as the client sent it */
-	int refused;		 /* dispatches that ended at a refused connection */
-	int broken;		 /* sendings that ended before the response head */
-	double charged_us;	 /* what its project was charged for this sending */
-	bool says_keep_alive;	 /* its body has a keep_alive that Ollama obeys */
-	bool unloads;		 /* ... that makes Ollama unload when it is done */
+	uint64_t before; /* how many go first of those that wait for the same; scheduler_rank() */
+	bool is_late;	 /* it will be answered too late: to be refused */
+	uint64_t body_hash;   /* of base/hash64, as the client sent it */
+	int refused;	      /* dispatches that ended at a refused connection */
+	int broken;	      /* sendings that ended before the response head */
+	double charged_us;    /* what its project was charged for this sending */
+	bool says_keep_alive; /* its body has a keep_alive that Ollama obeys */
+	bool unloads;	      /* ... that makes Ollama unload when it is done */
 };
 
 /* The job begins READING and is counted as received. record.is_job is set. */

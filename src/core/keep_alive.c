@@ -52,6 +52,11 @@ void keep_alive_note_theirs(struct keep_alive *keep_alive)
 	keep_alive->is_told = false;
 }
 
+void keep_alive_note_load(struct keep_alive *keep_alive)
+{
+	keep_alive->is_told = false;
+}
+
 static double due_s(const struct keep_alive *keep_alive)
 {
 	return keep_alive->is_pinned ? INFINITY : keep_alive->wanted_s;

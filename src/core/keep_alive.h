@@ -27,6 +27,8 @@ void keep_alive_finish(struct keep_alive *keep_alive);
 void keep_alive_forget(struct keep_alive *keep_alive);
 /* A job's project wants this ("30m", "3600"), NULL or "": nothing. */
 void keep_alive_want(struct keep_alive *keep_alive, const char *value);
+/* Ollama loaded it, and knows nothing of what it was told. */
+void keep_alive_note_load(struct keep_alive *keep_alive);
 /* A request with a keep_alive of its own was sent to it. */
 void keep_alive_note_theirs(struct keep_alive *keep_alive);
 /* What Ollama is to be told now; NULL: nothing. Valid until something else is wanted. */

@@ -18,6 +18,8 @@ enum {
 	/* The longest batch that was measured took 7.2 s. */
 	LEFT_MOST_US = 10 * 1000 * 1000,
 	NS_PER_US = 1000,
+	/* Of English. */
+	BYTES_A_TOKEN = 4,
 };
 
 /* Weight of a new sample in the speeds: the last ten or so answers count. */
@@ -129,10 +131,13 @@ static void note_speed(struct lane *lane, const struct lane_answer *answer)
 		lane->prompt_us += SPEED_WEIGHT * (sample - lane->prompt_us);
 }
 
-/* In generated tokens; 0: unknown. */
-static double work_of(const struct lane_answer *answer)
+/* In generated tokens; 0: unknown. Where nothing is counted (/api/embeddings) the text tells. */
+static double work_of(const struct job *job, const struct lane_answer *answer)
 {
 	double work = 0;
+
+	if (answer->tokens <= 0 && answer->prompt_tokens <= 0 && job->record.request_bytes > 0)
+		return PROMPT_SHARE / BYTES_A_TOKEN * (double)job->record.request_bytes;
 
 	if (answer->tokens > 0)
 		work += (double)answer->tokens;
@@ -147,9 +152,8 @@ void lane_answered(struct lane *lane, const struct job *job, const struct lane_a
 		.now_us = answer->now_us,
 		.is_good = answer->was_loaded,
 		.wait_us = answer->wait_ns < 0 ? -1 : answer->wait_ns / NS_PER_US,
-		.whole_us = answer->whole_ns / NS_PER_US,
 		.first_byte_us = answer->first_byte_us,
-		.work = work_of(answer),
+		.work = work_of(job, answer),
 	};
 
 	note_speed(lane, answer);

@@ -19,7 +19,6 @@ struct lane_answer {
 	int64_t now_us;
 	bool was_loaded;       /* the runner, when the job was sent; else its times say nothing */
 	int64_t wait_ns;       /* inside Ollama, neither loading nor served */
-	int64_t whole_ns;      /* with it: inside Ollama but for loading */
 	int64_t first_byte_us; /* of a stream; 0: it came as one piece */
 	int64_t prompt_tokens;
 	int64_t prompt_ns;

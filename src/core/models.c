@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/rules.h"
+#include "core/match.h"
 #include "core/residency.h"
 
 enum {
@@ -86,6 +88,19 @@ void models_enter(struct models *models, struct job *job)
 	}
 	model->jobs.running_most = (uint64_t)job->policy.model_max_concurrent;
 	job->groups[GROUP_MODEL] = &model->jobs;
+}
+
+void models_renew_caps(struct models *models, const struct rules *rules)
+{
+	struct list *node;
+
+	LIST_EACH(&models->all, node)
+	{
+		struct model *model = CONTAINER_OF(node, struct model, link);
+		const struct model_rule *rule = match_model(rules, model->name);
+
+		model->jobs.running_most = rule ? (uint64_t)rule->max_concurrent : 0;
+	}
 }
 
 const struct job_group *models_find(const struct models *models, const char *model)

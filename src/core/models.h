@@ -8,6 +8,8 @@
 #include "base/list.h"
 #include "core/job.h"
 
+struct rules;
+
 struct models {
 	struct list all;
 	size_t count;
@@ -17,6 +19,8 @@ void models_init(struct models *models);
 void models_finish(struct models *models);
 /* The job, which names a model, is about to wait: it is counted in its model from now on. */
 void models_enter(struct models *models, struct job *job);
+/* These rules are in force from now on: their caps hold for all that wait already. */
+void models_renew_caps(struct models *models, const struct rules *rules);
 /* By any spelling; NULL: none of it wait or run. */
 const struct job_group *models_find(const struct models *models, const char *model);
 

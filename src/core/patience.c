@@ -23,10 +23,10 @@ void patience_update(struct job *job, int64_t service_us)
 	job->patience_due_us = 0;
 	if (job->policy.patience_us <= 0)
 		return;
-	/* No retry would help one that is late when its body has come. */
-	if (due_us < record->body_complete_us)
-		job->record.patience_doubted = true;
-	else
+	/* No retry would help one that is late when its body has come. What such a job takes is
+	   learned: what was doubted may be believed later, and the other way round. */
+	job->record.patience_doubted = due_us < record->body_complete_us;
+	if (!job->record.patience_doubted)
 		job->patience_due_us = due_us > 0 ? due_us : 1;
 }
 

@@ -110,10 +110,14 @@ void places_claim(struct places *places, struct job *job, int64_t now_us)
 
 int64_t places_before(const struct places *places, const struct job *job, int64_t now_us)
 {
-	uint64_t key = places_key(job);
-	uint64_t project = places_project(job);
+	uint64_t key;
+	uint64_t project;
 	int64_t until_us = 0;
 
+	if (places->count == 0)
+		return 0;
+	key = places_key(job);
+	project = places_project(job);
 	for (size_t i = 0; i < places->count; i++) {
 		const struct place *place = &places->all[i];
 

@@ -151,3 +151,13 @@ void policy_add_model(struct policy *policy, const struct settings *settings, co
 	if (rule->default_timeout_ms >= 0)
 		policy->timeout_ms = rule->default_timeout_ms;
 }
+
+void policy_renew_caps(struct policy *policy, const struct settings *in_force, const char *project,
+	const char *model)
+{
+	const struct project_rule *project_rule = match_project(&in_force->rules, project);
+	const struct model_rule *model_rule = match_model(&in_force->rules, model);
+
+	policy->project_max_concurrent = project_rule ? project_rule->max_concurrent : 0;
+	policy->model_max_concurrent = model_rule ? model_rule->max_concurrent : 0;
+}

@@ -58,6 +58,13 @@ void policy_add_request(struct policy *policy, const struct settings *settings,
 /* The body told which model it is for; NULL: none could be read. */
 void policy_add_model(struct policy *policy, const struct settings *settings, const char *model);
 
+/*
+ * How many of a project and of a model may run together is one number for all their requests: that
+ * of the rules in force, also for one that came under others (a reload).
+ */
+void policy_renew_caps(struct policy *policy, const struct settings *in_force, const char *project,
+	const char *model);
+
 /* interactive or high, normal, batch or low, in any case; UNSET: another word. */
 enum job_class policy_class_of(const char *word, size_t length);
 

@@ -101,7 +101,7 @@ void residency_add(struct residency *residency, const char *name, int64_t size, 
 
 	residency_canonical(name, canonical, sizeof(canonical));
 	append(&residency->coming, &residency->coming_count, &residency->coming_capacity,
-		(struct resident){mem_strdup(canonical), size, size_vram, context_length, ""});
+		(struct resident){mem_strdup(canonical), size, size_vram, context_length, "", 0});
 }
 
 void residency_add_expiry(struct residency *residency, const char *expires_at)
@@ -109,6 +109,11 @@ void residency_add_expiry(struct residency *residency, const char *expires_at)
 	struct resident *last = &residency->coming[residency->coming_count - 1];
 
 	strncpy(last->expires_at, expires_at, sizeof(last->expires_at) - 1);
+}
+
+void residency_add_expiry_us(struct residency *residency, int64_t expires_us)
+{
+	residency->coming[residency->coming_count - 1].expires_us = expires_us;
 }
 
 void residency_note_own_use(struct residency *residency, int64_t used_us)

@@ -25,6 +25,7 @@ struct resident {
 	/* expires_at as /api/ps writes it, cut: it moves when somebody uses the model; "": unknown
 	 */
 	char expires_at[RESIDENT_EXPIRES_BYTES];
+	int64_t expires_us; /* the same, monotonic; 0: not known */
 };
 
 /* Somebody else uses this Ollama: a model was used or loaded while nothing of ours was under way
@@ -55,6 +56,7 @@ void residency_add(struct residency *residency, const char *name, int64_t size, 
 void residency_end(struct residency *residency, int64_t now_us);
 /* Between add and end: of the model that was added last. */
 void residency_add_expiry(struct residency *residency, const char *expires_at);
+void residency_add_expiry_us(struct residency *residency, int64_t expires_us);
 /* Before end: when we last asked Ollama for something that may use or load a model (what still runs
  * is being asked now); 0: never. Such a use is ours for RESIDENCY_OWN_US more. */
 void residency_note_own_use(struct residency *residency, int64_t used_us);

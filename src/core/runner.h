@@ -38,7 +38,9 @@ struct runner_survey {
 	enum job_class next_class;
 	struct job *cause; /* the first that counts, else the first */
 	bool is_cause_counted;
-	uint64_t ahead; /* report: waiting jobs of keys that are served before it */
+	/* scratch of turns_rank() */
+	uint64_t ahead;	 /* waiting jobs of keys that are served before it */
+	uint64_t passed; /* of its own, those that were counted */
 };
 
 struct runner {
@@ -69,8 +71,9 @@ struct runner {
 
 	/* the turn */
 	bool is_resident;
-	bool is_loaded_by_us; /* so that it is sure which key it is */
+	bool is_known_key; /* loaded by us, or fifo and answered: it is sure which key is loaded */
 	struct keep_alive keep_alive;
+	int64_t expires_us;    /* as the last snapshot that listed it said; 0: it did not */
 	bool is_seen;	       /* a snapshot has listed it in this turn */
 	int unseen_loads;      /* in a row: answered well, and the next snapshot did not list it */
 	bool owes_preload;     /* it is to be loaded without a job */

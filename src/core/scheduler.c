@@ -30,6 +30,7 @@ struct scheduler {
 	struct lane *lane; /* FIFO's */
 	bool was_known;	   /* what is loaded */
 	bool is_fifo;
+	int64_t used_us; /* a job held its slot until then */
 	struct shares shares;
 	struct models models;
 	struct turns *turns;
@@ -129,8 +130,7 @@ void scheduler_enter(struct scheduler *scheduler, const struct settings *setting
 			       job->record.family == API_NATIVE;
 	job->unloads = job->says_keep_alive && seen->keep_alive_is_zero;
 	scheduler->is_fifo = settings->scheduler == SCHEDULER_FIFO;
-	if (settings->scheduler == SCHEDULER_TURNS)
-		turns_enter(scheduler->turns, job, seen, now_us);
+	turns_enter(scheduler->turns, job, seen, now_us);
 }
 
 void scheduler_groups(const struct scheduler *scheduler, const struct job *job,
@@ -154,6 +154,25 @@ static void watch_residency(struct scheduler *scheduler, const struct residency 
 	scheduler->was_known = is_known;
 }
 
+static void look_sooner(int64_t *look_again_us, int64_t at_us)
+{
+	if (at_us && (!*look_again_us || at_us < *look_again_us))
+		*look_again_us = at_us;
+}
+
+/* No job waits or runs, and what is loaded was looked at since the last one ended. */
+static bool is_quiet(const struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	if (view->in_progress > 0 || !residency_is_snapshot(view->residency) ||
+		residency_asked_us(view->residency) <= scheduler->used_us)
+		return false;
+	for (size_t i = 0; i < ring_count(view->ring); i++) {
+		if (ring_at(view->ring, i)->state == JOB_QUEUED)
+			return false;
+	}
+	return true;
+}
+
 static struct scheduler_answer fifo_next(
 	struct scheduler *scheduler, const struct scheduler_view *view)
 {
@@ -165,8 +184,10 @@ static struct scheduler_answer fifo_next(
 		return (struct scheduler_answer){.verdict = SCHEDULER_NOTHING};
 	left = (int64_t)lane_busy(scheduler->lane, 0, view->now_us);
 	answer = scheduler_first(view, lane_limit(scheduler->lane, view->settings) - left);
+	if (answer.verdict == SCHEDULER_NOTHING && view->residency)
+		answer = turns_next_own(scheduler->turns, view, is_quiet(scheduler, view));
 	if (answer.verdict == SCHEDULER_NOTHING)
-		answer.look_again_us = lane_look_again_us(scheduler->lane);
+		look_sooner(&answer.look_again_us, lane_look_again_us(scheduler->lane));
 	return answer;
 }
 
@@ -181,9 +202,9 @@ struct scheduler_answer scheduler_next(
 /* NULL: it has no runner (turns). */
 static struct lane *lane_of(const struct scheduler *scheduler, const struct job *job)
 {
-	if (job->runner)
-		return job->runner->lane;
-	return scheduler->is_fifo ? scheduler->lane : NULL;
+	if (scheduler->is_fifo)
+		return scheduler->lane;
+	return job->runner ? job->runner->lane : NULL;
 }
 
 void scheduler_sent(struct scheduler *scheduler, struct job *job)
@@ -191,6 +212,8 @@ void scheduler_sent(struct scheduler *scheduler, struct job *job)
 	share_sent(job, turns_service_us(scheduler->turns, job));
 	if (job->runner)
 		turns_sent(scheduler->turns, job);
+	if (job->runner && scheduler->is_fifo)
+		turns_note_sending(scheduler->turns, job->runner);
 	if (lane_of(scheduler, job))
 		lane_sent(lane_of(scheduler, job), job);
 }
@@ -199,6 +222,7 @@ void scheduler_released(
 	struct scheduler *scheduler, struct job *job, int64_t held_us, int64_t now_us)
 {
 	job->record.slot_us += held_us;
+	scheduler->used_us = now_us;
 	share_released(job, held_us);
 	if (job->runner)
 		turns_released(job, now_us);
@@ -213,6 +237,9 @@ void scheduler_answered(
 
 	if (lane)
 		lane_answered(lane, job, answer);
+	if (scheduler->is_fifo && job->runner)
+		turns_note_answer(
+			scheduler->turns, job->runner, answer->was_loaded, answer->now_us);
 }
 
 void scheduler_left(struct scheduler *scheduler, const struct job *job, int64_t now_us)
@@ -245,6 +272,8 @@ int64_t scheduler_service_us(const struct scheduler *scheduler)
 
 void scheduler_prepare(struct scheduler *scheduler, const struct settings *settings)
 {
+	shares_renew_caps(&scheduler->shares, &settings->rules);
+	models_renew_caps(&scheduler->models, &settings->rules);
 	turns_prepare(scheduler->turns, settings);
 }
 
@@ -257,8 +286,10 @@ const char *scheduler_keep_alive_of_load(
 const char *scheduler_touch(
 	struct scheduler *scheduler, const struct scheduler_view *view, struct runner **ret_runner)
 {
-	if (view->settings->scheduler != SCHEDULER_TURNS)
-		return NULL;
+	if (view->settings->scheduler == SCHEDULER_FIFO)
+		return view->residency && is_quiet(scheduler, view)
+			       ? turns_touch_own(scheduler->turns, view, ret_runner)
+			       : NULL;
 	return turns_touch(scheduler->turns, view, ret_runner);
 }
 
@@ -336,7 +367,7 @@ void scheduler_load_refused(struct scheduler *scheduler, int64_t now_us)
 
 bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job)
 {
-	return job->runner && job->runner == turns_loading(scheduler->turns);
+	return !scheduler->is_fifo && job->runner && job->runner == turns_loading(scheduler->turns);
 }
 
 bool scheduler_runs_elsewhere(const struct job *job)
@@ -384,21 +415,43 @@ static void explain_cap(const struct job *job, char *reason)
 	}
 }
 
-/* Who came back to its place stands behind others in the ring. */
-static int64_t fifo_place(const struct scheduler_view *view, const struct job *job)
+static int by_arrival(const void *one, const void *other)
 {
-	bool is_behind = false;
-	int64_t place = 1;
+	const struct job *a = *(struct job *const *)one;
+	const struct job *b = *(struct job *const *)other;
 
-	for (size_t i = 0; i < ring_count(view->ring); i++) {
-		const struct job *other = ring_at(view->ring, i);
+	if (a->came_us != b->came_us)
+		return a->came_us < b->came_us ? -1 : 1;
+	return a->before < b->before ? -1 : 1;
+}
 
-		is_behind |= other == job;
-		if (other->state == JOB_QUEUED)
-			place += other->came_us < job->came_us ||
-				 (other->came_us == job->came_us && !is_behind);
+/* Who came back to its place stands behind others in the ring. */
+static void fifo_rank(const struct scheduler_view *view)
+{
+	size_t total = ring_count(view->ring);
+	struct job **jobs = mem_zalloc_array(total + 1, sizeof(struct job *));
+	size_t count = 0;
+
+	for (size_t i = 0; i < total; i++) {
+		struct job *job = ring_at(view->ring, i);
+
+		if (job->state != JOB_QUEUED)
+			continue;
+		job->before = i; /* until they are sorted */
+		jobs[count++] = job;
 	}
-	return place;
+	qsort(jobs, count, sizeof(struct job *), by_arrival);
+	for (size_t i = 0; i < count; i++)
+		jobs[i]->before = i;
+	free(jobs);
+}
+
+void scheduler_rank(struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	if (view->settings->scheduler == SCHEDULER_TURNS)
+		turns_rank(scheduler->turns, view);
+	else
+		fifo_rank(view);
 }
 
 int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
@@ -410,7 +463,7 @@ int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_vi
 	if (view->settings->scheduler == SCHEDULER_TURNS) {
 		place = turns_explain(scheduler->turns, view, job, ret_reason);
 	} else {
-		place = fifo_place(view, job);
+		place = (int64_t)job->before + 1;
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES,
 			"waits for a free slot, %lld before this one", (long long)place - 1);
 	}
@@ -447,12 +500,12 @@ void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view
 
 bool scheduler_loads_for(const struct scheduler *scheduler, const struct job *job)
 {
-	return turns_loads_for(scheduler->turns, job);
+	return !scheduler->is_fifo && turns_loads_for(scheduler->turns, job);
 }
 
 int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job)
 {
-	if (job && job->runner)
+	if (job && job->runner && !scheduler->is_fifo)
 		return (int64_t)runner_service_us(turns_runners(scheduler->turns), job->runner);
 	return scheduler->service_us > 0 ? (int64_t)scheduler->service_us : SERVICE_PRIOR_US;
 }
@@ -466,11 +519,9 @@ int64_t scheduler_place(
 	struct scheduler *scheduler, const struct scheduler_view *view, const struct job *job)
 {
 	char unused[SCHEDULER_REASON_BYTES];
-	struct scheduler_report report;
 
-	scheduler_report(scheduler, view, &report);
-	return report.has_turns ? turns_explain(scheduler->turns, view, job, unused)
-				: fifo_place(view, job);
+	scheduler_rank(scheduler, view);
+	return scheduler_explain(scheduler, view, job, unused);
 }
 
 const struct runners *scheduler_runners(const struct scheduler *scheduler)

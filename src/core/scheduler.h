@@ -2,7 +2,7 @@
  * Which job next, and may it go now? (PRODUCT 3.3.) Asked once in each turn's tail by proxy.c until
  * it answers "nothing". No clock, no sockets: time, gates and residency are handed in. Two
  * rules, chosen by the setting `scheduler`: FIFO, and turns (core/turns.h). How many run is
- * core/lane's: one lane for each runner, one for all with FIFO, which knows no runners.
+ * core/lane's: one lane for each runner, one for all with FIFO, which chooses by none.
  */
 #ifndef SO_CORE_SCHEDULER_H
 #define SO_CORE_SCHEDULER_H
@@ -95,7 +95,7 @@ enum { SCHEDULER_REASON_BYTES = 320 };
 struct scheduler *scheduler_create(void);
 void scheduler_destroy(struct scheduler *scheduler);
 /* A job with its body is about to enter the queue (state, counters and place are the caller's).
- * `seen` tells its runner options. */
+ * `seen` tells its runner options; its policy has the caps of the rules in force. */
 void scheduler_enter(struct scheduler *scheduler, const struct settings *settings, struct job *job,
 	const struct peek_result *seen, int64_t now_us);
 /* How many of the project and of the model of a job that has not entered yet wait and run; NULL:
@@ -119,7 +119,8 @@ void scheduler_answered(
  * its prompt for a moment more (PRODUCT 3.1). */
 void scheduler_left(struct scheduler *scheduler, const struct job *job, int64_t now_us);
 
-/* What is preloaded and how long models stay; at the start and when the settings change. */
+/* What is preloaded, how long models stay, and the caps of those that wait already; at the start
+ * and when the settings change. */
 void scheduler_prepare(struct scheduler *scheduler, const struct settings *settings);
 /* The keep_alive that a load carries that was answered just now; NULL: none. */
 const char *scheduler_keep_alive_of_load(
@@ -153,7 +154,7 @@ const char *scheduler_load_project(const struct scheduler *scheduler);
 /* It was not even asked for: no connection came about. Tried again any number of times, as refused
  * jobs are (PRODUCT 3.11). */
 void scheduler_load_refused(struct scheduler *scheduler, int64_t now_us);
-/* The job's own runner is being loaded now. */
+/* The job's own runner is being loaded now, and it waits for that: with fifo it does not. */
 bool scheduler_is_loading(const struct scheduler *scheduler, const struct job *job);
 
 /* Ollama said that the job's model is not there or runs elsewhere. */
@@ -162,8 +163,10 @@ bool scheduler_runs_elsewhere(const struct job *job);
 /* For people. */
 void scheduler_report(struct scheduler *scheduler, const struct scheduler_view *view,
 	struct scheduler_report *ret_report);
+/* Finds out where each waiting job stands: before scheduler_explain(). O(waiting jobs · log). */
+void scheduler_rank(struct scheduler *scheduler, const struct scheduler_view *view);
 /* Why a waiting job waits, in words; its place among those that wait, 1 being next. After
- * scheduler_report(). */
+ * scheduler_rank(), in a time that does not grow with the queue. */
 int64_t scheduler_explain(struct scheduler *scheduler, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
 /* Sets start_us of all jobs that wait: when each will start by the rule, from now and without
@@ -174,7 +177,7 @@ void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view
 bool scheduler_loads_for(const struct scheduler *scheduler, const struct job *job);
 /* How long the job is expected to hold its slot. */
 int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job);
-/* That place alone. O(waiting jobs). */
+/* That place alone. */
 int64_t scheduler_place(
 	struct scheduler *scheduler, const struct scheduler_view *view, const struct job *job);
 /* All keys, empty without turns. */

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/rules.h"
+#include "core/match.h"
 
 /* Projects without jobs are forgotten beyond this: their counters would be lifted anyway. */
 enum { SHARES_MOST = 256 };
@@ -133,6 +135,19 @@ struct share *shares_enter(struct shares *shares, struct job *job)
 	job->groups[GROUP_PROJECT] = &share->jobs;
 	job->groups[GROUP_PROJECT_CLASS] = &share->classes[policy->job_class];
 	return share;
+}
+
+void shares_renew_caps(struct shares *shares, const struct rules *rules)
+{
+	struct list *node;
+
+	LIST_EACH(&shares->all, node)
+	{
+		struct share *share = CONTAINER_OF(node, struct share, link);
+		const struct project_rule *rule = match_project(rules, share->project);
+
+		share->jobs.running_most = rule ? (uint64_t)rule->max_concurrent : 0;
+	}
 }
 
 void share_sent(struct job *job, double expected_us)

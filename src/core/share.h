@@ -10,6 +10,8 @@
 #include "base/list.h"
 #include "core/job.h"
 
+struct rules;
+
 struct share {
 	struct list link;
 	char *project;
@@ -35,6 +37,8 @@ void shares_finish(struct shares *shares);
 /* The share of the project of a job that is about to wait; made if new, lifted if it had neither
  * waiting nor running jobs. The job is counted in it from now on. */
 struct share *shares_enter(struct shares *shares, struct job *job);
+/* These rules are in force from now on: their caps hold for all that wait already. */
+void shares_renew_caps(struct shares *shares, const struct rules *rules);
 /* NULL: it has no share. */
 struct share *shares_find(const struct shares *shares, const char *project);
 /* The least counter of the projects that have waiting jobs of this class or a higher one, else of

@@ -289,7 +289,7 @@ struct finding check_old_variables(const struct facts *facts)
 	all = words_join(&pairs);
 	finding = finding_make(VERDICT_WARN,
 		"set the new ones, or a file with -c, and take the old ones away",
-		"variables of the old service are set and mean nothing: %s", all);
+		"variables that look like the old service's are set and mean nothing: %s", all);
 	free(all);
 	words_finish(&pairs);
 	return finding;

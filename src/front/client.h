@@ -22,6 +22,10 @@ struct api_key;
 struct client;
 struct evbuffer;
 
+/* Unsent bytes from which on a user should stop adding: a few times what a socket buffer takes,
+ * small beside 1,000 streams. */
+enum { CLIENT_UNSENT_HIGH = 256 * 1024 };
+
 /* Who answers the present request. None may be called from inside client_accept(). */
 struct client_user {
 	/*
@@ -73,7 +77,7 @@ void client_send_continue(struct client *client);
 /* Backpressure on the body. */
 void client_pause_body(struct client *client);
 void client_resume_body(struct client *client);
-/* Below the high mark of unsent bytes. */
+/* Below CLIENT_UNSENT_HIGH. */
 bool client_has_room(const struct client *client);
 /* Unsent bytes. */
 size_t client_unsent_bytes(const struct client *client);

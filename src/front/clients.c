@@ -70,6 +70,22 @@ size_t clients_busy(const struct clients *clients)
 	return busy;
 }
 
+struct clients_unsent clients_unsent(const struct clients *clients)
+{
+	struct clients_unsent unsent = {0};
+	const struct list *node;
+
+	LIST_EACH(&clients->all, node)
+	{
+		uint64_t bytes = client_unsent_bytes(CONTAINER_OF(node, const struct client, link));
+
+		unsent.bytes += bytes;
+		if (bytes > unsent.most)
+			unsent.most = bytes;
+	}
+	return unsent;
+}
+
 bool clients_may_add(const struct clients *clients)
 {
 	int64_t most = clients->settings->max_connections;

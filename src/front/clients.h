@@ -46,6 +46,12 @@ void clients_set_settings(struct clients *clients, struct settings *settings);
 size_t clients_count(const struct clients *clients);
 /* Those that are in a request, or have an answer that was not taken yet (for the drain). */
 size_t clients_busy(const struct clients *clients);
+/* Bytes of answers that were not taken yet. */
+struct clients_unsent {
+	uint64_t bytes;
+	uint64_t most; /* of one client */
+};
+struct clients_unsent clients_unsent(const struct clients *clients);
 /* One more in all, and from this address (local sockets are not bounded so)? */
 MUST_CHECK bool clients_may_add(const struct clients *clients);
 MUST_CHECK bool clients_may_add_from(const struct clients *clients, const struct sockaddr *address);

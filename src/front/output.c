@@ -17,9 +17,6 @@
 #include "front/client_parts.h"
 
 enum {
-	/* Unsent bytes above which a user should stop adding: a few times what a socket buffer
-	   takes, small beside 1,000 streams. */
-	OUTPUT_HIGH_BYTES = 256 * 1024,
 	US_PER_MS = 1000,
 	US_PER_S = 1000 * 1000,
 	/* Longest wait for the peer to close after our side was shut. */
@@ -41,7 +38,7 @@ void client_mark_dirty(struct client *client)
 
 bool client_has_room(const struct client *client)
 {
-	return client_unsent_bytes(client) < OUTPUT_HIGH_BYTES;
+	return client_unsent_bytes(client) < CLIENT_UNSENT_HIGH;
 }
 
 size_t client_unsent_bytes(const struct client *client)

@@ -1,6 +1,6 @@
 /*
- * JSON numbers as integers. Called by peek and answer from yajl's number callback, so the text is a
- * valid JSON number of at most FILTER_SCALAR_MAX bytes.
+ * JSON numbers as integers. Called by peek, answer and ps from yajl's number callback, so the text
+ * is a valid JSON number; it has at most FILTER_SCALAR_MAX bytes.
  */
 #ifndef SO_JSON_NUMBER_H
 #define SO_JSON_NUMBER_H

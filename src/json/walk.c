@@ -7,7 +7,7 @@
 #include "json/yajl_memory.h"
 
 struct walk {
-	walk_scalar *on_scalar;
+	const struct walk_events *events;
 	void *arg;
 	int depth;
 	bool is_array[WALK_DEPTH_MOST + 1];
@@ -52,7 +52,7 @@ static int on_scalar(void *context, enum walk_kind kind, const char *text, size_
 
 	if (!enter(walk))
 		return 0;
-	walk->on_scalar(walk->arg, walk->path, kind, text, length);
+	walk->events->on_scalar(walk->arg, walk->path, kind, text, length);
 	return 1;
 }
 
@@ -94,6 +94,8 @@ static int open_container(struct walk *walk, bool is_array)
 		return 0;
 	if (walk->depth == WALK_DEPTH_MOST)
 		return 0;
+	if (walk->depth > 0 && walk->events->on_open)
+		walk->events->on_open(walk->arg, walk->path, is_array);
 	walk->depth++;
 	walk->is_array[walk->depth] = is_array;
 	walk->lengths[walk->depth] = walk->length;
@@ -113,8 +115,12 @@ static int on_array(void *context)
 static int on_end(void *context)
 {
 	struct walk *walk = context;
+	bool is_array = walk->is_array[walk->depth];
 
-	walk->depth--;
+	walk->length = walk->lengths[walk->depth];
+	walk->path[walk->length] = '\0';
+	if (--walk->depth > 0 && walk->events->on_close)
+		walk->events->on_close(walk->arg, walk->path, is_array);
 	return 1;
 }
 
@@ -130,9 +136,9 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end,
 };
 
-bool walk_object(const char *json, size_t length, walk_scalar *tell, void *arg)
+bool walk_events(const char *json, size_t length, const struct walk_events *events, void *arg)
 {
-	struct walk walk = {.on_scalar = tell, .arg = arg};
+	struct walk walk = {.events = events, .arg = arg};
 	yajl_handle yajl = yajl_alloc(&callbacks, &yajl_memory, &walk);
 	bool is_good;
 
@@ -140,4 +146,11 @@ bool walk_object(const char *json, size_t length, walk_scalar *tell, void *arg)
 		  yajl_complete_parse(yajl) == yajl_status_ok;
 	yajl_free(yajl);
 	return is_good;
+}
+
+bool walk_object(const char *json, size_t length, walk_scalar *tell, void *arg)
+{
+	struct walk_events events = {.on_scalar = tell};
+
+	return walk_events(json, length, &events, arg);
 }

@@ -1,7 +1,7 @@
 /*
- * Tells each scalar of a whole JSON text with its place, in order, for tools that read files of any
- * shape: log lines, saved answers of our own endpoints and of Ollama. Called by report/. Bytes of
- * the text may be any; NUL inside strings is handed over as it is.
+ * Tells each scalar of a whole JSON text with its place, in order: log lines, answers of our own
+ * endpoints and of Ollama. Called by ps, tags, show and lookup, by report/, top/ and doctor/. Bytes
+ * of the text may be any; NUL inside strings is handed over as it is.
  */
 #ifndef SO_JSON_WALK_H
 #define SO_JSON_WALK_H
@@ -22,7 +22,19 @@ enum walk_kind { WALK_NULL, WALK_BOOL, WALK_NUMBER, WALK_STRING };
 typedef void walk_scalar(
 	void *arg, const char *path, enum walk_kind kind, const char *text, size_t length);
 
+/* A container within the outermost object, told when it begins and when it ends. */
+typedef void walk_container(void *arg, const char *path, bool is_array);
+
+struct walk_events {
+	walk_scalar *on_scalar;
+	walk_container *on_open;  /* NULL: not told */
+	walk_container *on_close; /* NULL: not told */
+};
+
 /* false: not exactly one JSON object (or too deep); scalars may have been told before. */
 MUST_CHECK bool walk_object(const char *json, size_t length, walk_scalar *on_scalar, void *arg);
+/* The same, with containers. */
+MUST_CHECK bool walk_events(
+	const char *json, size_t length, const struct walk_events *events, void *arg);
 
 #endif

@@ -97,3 +97,39 @@ void account_ladders_add(struct account_ladders *ladders, const struct record *r
 	ladder_add(&ladders->latency[outcome_counter(record->outcome)], &ladder_waits,
 		record_latency_us(record));
 }
+
+static void merge_tokens(struct account_tokens *tokens, const struct account_tokens *other)
+{
+	tokens->count += other->count;
+	tokens->timed += other->timed;
+	tokens->ns += other->ns;
+}
+
+void account_merge(struct account *account, const struct account *other)
+{
+	for (int i = 0; i < COUNTER_COUNT; i++)
+		account->ended[i] += other->ended[i];
+	histogram_merge(&account->wait_us, &other->wait_us);
+	histogram_merge(&account->latency_us, &other->latency_us);
+	account->warm += other->warm;
+	account->cold += other->cold;
+	account->slot_us += other->slot_us;
+	account->loads += other->loads;
+	account->timed_loads += other->timed_loads;
+	account->loads_us += other->loads_us;
+	account->cut_prompts += other->cut_prompts;
+	account->patience_doubted += other->patience_doubted;
+	merge_tokens(&account->prompt, &other->prompt);
+	merge_tokens(&account->generated, &other->generated);
+	account->upstream_wait_ns += other->upstream_wait_ns;
+}
+
+void account_ladders_merge(struct account_ladders *ladders, const struct account_ladders *other)
+{
+	ladder_merge(&ladders->wait, &other->wait);
+	ladder_merge(&ladders->first_token, &other->first_token);
+	ladder_merge(&ladders->gap, &other->gap);
+	ladder_merge(&ladders->load, &other->load);
+	for (int i = 0; i < COUNTER_COUNT; i++)
+		ladder_merge(&ladders->latency[i], &other->latency[i]);
+}

@@ -47,6 +47,9 @@ struct account_ladders {
 };
 
 void account_add(struct account *account, const struct record *record);
+/* What `other` amounts to counts here too. */
+void account_merge(struct account *account, const struct account *other);
+void account_ladders_merge(struct account_ladders *ladders, const struct account_ladders *other);
 /* took_us -1: not known. */
 void account_add_load(struct account *account, int64_t took_us);
 void account_ladders_add(struct account_ladders *ladders, const struct record *record);

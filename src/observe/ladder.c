@@ -24,3 +24,11 @@ void ladder_add(struct ladder *ladder, const struct ladder_bounds *bounds, int64
 	ladder->count++;
 	ladder->sum_us += (double)us;
 }
+
+void ladder_merge(struct ladder *ladder, const struct ladder *other)
+{
+	for (int i = 0; i <= LADDER_STEPS; i++)
+		ladder->counts[i] += other->counts[i];
+	ladder->count += other->count;
+	ladder->sum_us += other->sum_us;
+}

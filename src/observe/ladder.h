@@ -27,6 +27,7 @@ struct ladder {
 	double sum_us;
 };
 
+void ladder_merge(struct ladder *ladder, const struct ladder *other);
 void ladder_add(struct ladder *ladder, const struct ladder_bounds *bounds, int64_t us);
 
 #endif

@@ -1,6 +1,7 @@
 #include "observe/stats.h"
 
 #include "config/model_name.h"
+#include "config/settings.h"
 
 static void add_wait(struct stats *stats, const struct record *record)
 {
@@ -28,23 +29,43 @@ static void add_latency(struct stats *stats, const struct record *record)
 	}
 }
 
+static size_t project_index(struct stats *stats, const char *project, enum name_rank rank)
+{
+	bool is_replaced;
+	size_t index = name_table_index(&stats->project_names, project, rank, &is_replaced);
+
+	if (!is_replaced)
+		return index;
+	account_merge(&stats->projects[NAME_TABLE_OTHER], &stats->projects[index]);
+	stats->projects[index] = (struct account){0};
+	return index;
+}
+
 /* By whatever spelling. */
-static size_t model_index(struct stats *stats, const char *model)
+static size_t model_index(struct stats *stats, const char *model, enum name_rank rank)
 {
 	char canonical[MODEL_NAME_BYTES];
+	bool is_replaced;
+	size_t index;
 
-	if (!model)
-		return name_table_index(&stats->model_names, NULL);
-	model_name_canonical(model, canonical, sizeof(canonical));
-	return name_table_index(&stats->model_names, canonical);
+	if (model)
+		model_name_canonical(model, canonical, sizeof(canonical));
+	index = name_table_index(&stats->model_names, model ? canonical : NULL, rank, &is_replaced);
+	if (!is_replaced)
+		return index;
+	account_merge(&stats->models[NAME_TABLE_OTHER], &stats->models[index]);
+	account_ladders_merge(&stats->ladders[NAME_TABLE_OTHER], &stats->ladders[index]);
+	stats->models[index] = (struct account){0};
+	stats->ladders[index] = (struct account_ladders){0};
+	return index;
 }
 
 static void add_usage(struct stats *stats, const struct record *record)
 {
-	size_t model = model_index(stats, record->model);
+	enum name_rank rank = record->outcome == OUTCOME_SUCCESS ? NAME_PROVEN : NAME_SEEN;
+	size_t model = model_index(stats, record->model, rank);
 
-	account_add(
-		&stats->projects[name_table_index(&stats->project_names, record->project)], record);
+	account_add(&stats->projects[project_index(stats, record->project, rank)], record);
 	account_add(&stats->models[model], record);
 	account_ladders_add(&stats->ladders[model], record);
 }
@@ -71,24 +92,49 @@ void stats_add(struct stats *stats, const struct record *record)
 
 void stats_add_load(struct stats *stats, const struct stats_load *load)
 {
-	size_t model = model_index(stats, load->model);
+	size_t model = model_index(stats, load->model, NAME_SEEN);
 
 	stats->model_loads++;
 	histogram_add(&stats->load_us, load->took_us);
 	account_add_load(&stats->models[model], load->took_us);
 	ladder_add(&stats->ladders[model].load, &ladder_waits, load->took_us);
 	if (load->project)
-		account_add_load(
-			&stats->projects[name_table_index(&stats->project_names, load->project)],
+		account_add_load(&stats->projects[project_index(stats, load->project, NAME_SEEN)],
 			load->took_us);
 }
 
 void stats_meet_project(struct stats *stats, const char *project)
 {
-	(void)name_table_index(&stats->project_names, project);
+	(void)project_index(stats, project, NAME_SEEN);
 }
 
 void stats_meet_model(struct stats *stats, const char *model)
 {
-	(void)model_index(stats, model);
+	(void)model_index(stats, model, NAME_SEEN);
+}
+
+static void keep_project(struct stats *stats, const char *project)
+{
+	if (project)
+		(void)project_index(stats, project, NAME_KEPT);
+}
+
+void stats_prepare(struct stats *stats, const struct settings *settings)
+{
+	const struct rules *rules = &settings->rules;
+
+	name_table_release(&stats->project_names);
+	name_table_release(&stats->model_names);
+	for (size_t i = 0; i < rules->projects_count; i++)
+		keep_project(stats, rules->projects[i].name);
+	for (size_t i = 0; i < settings->api_keys_count; i++)
+		keep_project(stats, settings->api_keys[i].project);
+	for (size_t i = 0; i < rules->agents_count; i++)
+		keep_project(stats, rules->agents[i].project);
+	for (size_t i = 0; i < rules->listeners_count; i++)
+		keep_project(stats, rules->listeners[i].project);
+	for (size_t i = 0; i < rules->models_count; i++)
+		(void)model_index(stats, rules->models[i].name, NAME_KEPT);
+	for (char **model = settings->preload; model && *model; model++)
+		(void)model_index(stats, *model, NAME_KEPT);
 }

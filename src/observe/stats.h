@@ -14,6 +14,8 @@
 #include "observe/cuts.h"
 #include "observe/name_table.h"
 
+struct settings;
+
 struct stats {
 	struct histogram wait_us;    /* of dispatched jobs */
 	int64_t max_wait_us;	     /* expired ones included */
@@ -47,10 +49,12 @@ struct stats_load {
 	int64_t took_us;
 };
 
-/* A zeroed struct is empty. */
+/* A zeroed struct is empty. Names that the configuration has keep places of their own: at the start
+ * and when the settings change. */
+void stats_prepare(struct stats *stats, const struct settings *settings);
 void stats_add(struct stats *stats, const struct record *record);
 void stats_add_load(struct stats *stats, const struct stats_load *load);
-/* They have jobs now, but none that ended: they get their places. */
+/* They have jobs now, but none that ended: they get their places where there are some. */
 void stats_meet_project(struct stats *stats, const char *project);
 void stats_meet_model(struct stats *stats, const char *model);
 

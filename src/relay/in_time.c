@@ -60,11 +60,10 @@ static bool is_patient(const struct job *job)
 	return job->state == JOB_QUEUED && job->policy.patience_us > 0;
 }
 
-/* What is expected changes with each answer. false: nobody announced anything. */
-static bool update_all(struct relay *relay)
+/* What is expected changes with each answer. */
+static void update_all(struct relay *relay)
 {
 	struct list *node;
-	bool is_somebody = false;
 
 	LIST_EACH(&relay->jobs, node)
 	{
@@ -72,11 +71,9 @@ static bool update_all(struct relay *relay)
 
 		if (!is_patient(job))
 			continue;
-		is_somebody = true;
 		patience_update(job, scheduler_expected_us(relay->parts.scheduler, job));
 		relay_arm(relay_job_of(job));
 	}
-	return is_somebody;
 }
 
 /* Who will be late? false: nobody. */
@@ -107,7 +104,7 @@ static void test_patience(struct relay *relay)
 	struct list *following;
 
 	/* Nobody knows when the gates open: then only its own time ends a wait. */
-	if (!update_all(relay) || view.paused || !view.upstream_usable)
+	if (view.paused || !view.upstream_usable)
 		return;
 	scheduler_forecast(relay->parts.scheduler, &view);
 	relay->told_us = 0;
@@ -121,6 +118,18 @@ static void test_patience(struct relay *relay)
 		if (job->is_late)
 			refuse(relay_job_of(job));
 	}
+}
+
+static bool has_patient(const struct relay *relay)
+{
+	struct list *node;
+
+	LIST_EACH(&relay->jobs, node)
+	{
+		if (is_patient(CONTAINER_OF(node, struct job, link)))
+			return true;
+	}
+	return false;
 }
 
 static int64_t cpu_us(void)
@@ -160,7 +169,11 @@ void relay_test_patience(struct relay *relay)
 		return;
 	}
 	relay->is_patience_due = false;
+	/* Most boxes have no such client: then not even the cost is measured. */
+	if (!has_patient(relay))
+		return;
 	begun_us = cpu_us();
+	update_all(relay);
 	test_patience(relay);
 	relay->patience_rests_until_us = ticker_now_us() + patience_rest_us(cpu_us() - begun_us);
 }

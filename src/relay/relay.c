@@ -363,6 +363,7 @@ static void enter_queue(struct relay_job *carried)
 	job->record.body_complete_us = now_us;
 	note_peek(carried, seen);
 	policy_add_model(&job->policy, carried->settings, job->record.model);
+	policy_renew_caps(&job->policy, relay->settings, job->record.project, job->record.model);
 	if (!pass_model(carried, seen->valid) || !relay_body_permit_images(carried) ||
 		!relay_body_edit(carried, is_unload))
 		return;

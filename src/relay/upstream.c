@@ -189,7 +189,6 @@ static void tell_answer(const struct relay_job *carried, int64_t now_us)
 			      residency_judge(seen->load_duration, job->record.request_bytes,
 				      listed) != KNOWN_FALSE,
 		.wait_ns = record_upstream_wait(&told),
-		.whole_ns = seen->total_duration - seen->load_duration,
 		.prompt_tokens = seen->prompt_eval_count,
 		.prompt_ns = seen->prompt_eval_duration,
 		.tokens = seen->eval_count,

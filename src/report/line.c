@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "report/moment.h"
+#include "base/moment.h"
 #include "json/walk.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "report/moment.h"
+#include "base/moment.h"
 
 /* Faster than that a load looks warm. */
 static const double SCALE_MOST = 1000;

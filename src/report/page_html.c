@@ -29,14 +29,16 @@ static const char head[] =
 	"body{margin:0 auto;max-width:70rem;padding:1rem;background:var(--page);color:var(--ink);"
 	"font:15px/1.5 system-ui,sans-serif}\n"
 	"h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}\n"
-	"p{margin:.4rem 0}.soft{color:var(--soft);font-size:.9em}\n"
+	"p,li{overflow-wrap:anywhere}p{margin:.4rem 0}.soft{color:var(--soft);font-size:.9em}\n"
 	".wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}\n"
 	"th,td{padding:.25rem .7rem;border-bottom:1px solid var(--line);text-align:right;"
 	"white-space:nowrap}\n"
 	"th{color:var(--soft);font-weight:600}th.text,td.text,th[scope=row]{text-align:left}\n"
+	"@media (max-width:40rem){th,td{padding:.25rem .4rem}th[scope=row]{white-space:normal}}\n"
 	"td.text{max-width:24rem;overflow:hidden;text-overflow:ellipsis}\n"
 	"th[scope=row]{color:var(--ink);font-weight:400}\n"
 	".met{color:var(--good);font-weight:600}.missed{color:var(--bad);font-weight:600}\n"
+	"td svg{width:100%;min-width:3rem}"
 	"svg{display:block;max-width:100%}rect,path{fill:var(--bar)}.axis{fill:var(--line)}\n"
 	"figure{margin:.6rem 0}figcaption{color:var(--soft);font-size:.9em}\n"
 	"figure svg{width:100%;height:auto;background:var(--tint)}\n"
@@ -104,7 +106,7 @@ static void put_cell(FILE *out, const struct cell *cell)
 
 static void put_facts(FILE *out, const struct table *table)
 {
-	fputs("<table>\n", out);
+	fputs("<div class=\"wide\"><table>\n", out);
 	for (size_t row = 0; row < table_rows(table); row++) {
 		fputs("<tr><th scope=\"row\">", out);
 		put_escaped(out, table->rows[row].title);
@@ -112,7 +114,7 @@ static void put_facts(FILE *out, const struct table *table)
 		put_cell(out, table_cell(table, row, 0));
 		fputs("</tr>\n", out);
 	}
-	fputs("</table>\n", out);
+	fputs("</table></div>\n", out);
 }
 
 static double highest(const struct table *table, size_t column)
@@ -130,9 +132,11 @@ static void put_bar(FILE *out, const struct table *table, size_t row)
 	double value = table_cell(table, row, (size_t)table->bar)->number;
 
 	fprintf(out,
-		"<td><svg width=\"%d\" height=\"%d\" aria-hidden=\"true\"><rect width=\"%.1f\" "
+		"<td><svg viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" height=\"%d\" "
+		"aria-hidden=\"true\"><rect width=\"%.1f\" "
 		"height=\"%d\"/></svg></td>",
-		BAR_WIDTH, BAR_HEIGHT, most > 0 ? value / most * BAR_WIDTH : 0, BAR_HEIGHT);
+		BAR_WIDTH, BAR_HEIGHT, BAR_HEIGHT, most > 0 ? value / most * BAR_WIDTH : 0,
+		BAR_HEIGHT);
 }
 
 static void put_list(FILE *out, const struct table *table)

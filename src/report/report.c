@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/moment.h"
 #include "report/analysis.h"
 #include "report/document.h"
 #include "report/findings.h"
 #include "report/hints.h"
 #include "report/input.h"
 #include "report/line.h"
-#include "report/moment.h"
 #include "report/options.h"
 #include "report/page_data.h"
 #include "report/page_html.h"

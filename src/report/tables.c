@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "report/moment.h"
+#include "base/moment.h"
 
 /* What the analysis that began all this set as targets (PRODUCT). */
 static const double TARGET_WARM_S = 3;

@@ -17,8 +17,12 @@
 enum {
 	/* Table heading, the selected one in full, keys. */
 	ROWS_AROUND = 3,
-	/* A screen that is lower shows the table and nothing else. */
-	ROWS_LEAST = 14,
+	/* A screen that is lower shows the table and nothing else: the header has up to thirteen
+	   lines. */
+	ROWS_LEAST = 20,
+	USERS_MOST = 6,
+	/* What was longer ago is over. */
+	FOREIGN_S = 900,
 };
 
 static const struct {
@@ -123,6 +127,10 @@ static void add_turn(const struct frame_input *input, struct frame *frame)
 
 	if (!now->turn_state)
 		return;
+	if (!now->turn_runner && !now->turn_next) {
+		add(input, frame, FRAME_PLAIN, mem_strdup("Turn    no model has work"));
+		return;
+	}
 	add(input, frame, FRAME_PLAIN,
 		mem_printf("Turn    %s%s%s for %s, %s served, %s left%s%s", now->turn_state,
 			now->turn_runner ? " " : "", now->turn_runner ? now->turn_runner : "",
@@ -156,6 +164,50 @@ static void add_runners(const struct frame_input *input, struct frame *frame)
 		is_partly = is_partly || now->runners[i].vram_share < 1;
 	}
 	add(input, frame, is_partly ? FRAME_ALARM : FRAME_PLAIN, text);
+}
+
+/* Who is using the GPU: slot-seconds of what ended. */
+static void add_users(const struct frame_input *input, struct frame *frame)
+{
+	const struct snapshot *now = input->snapshot;
+	char *text = mem_strdup("Used by ");
+	double sum_s = 0;
+
+	for (size_t i = 0; i < now->projects_count; i++)
+		sum_s += now->projects[i].served_s;
+	for (size_t i = 0; i < now->projects_count && i < USERS_MOST; i++) {
+		char share[FIGURE_BYTES];
+		char *more = mem_printf("%s%s%s %s", text, i ? ", " : "", now->projects[i].name,
+			figure_share(now->projects[i].served_s / sum_s, share));
+
+		free(text);
+		text = more;
+	}
+	if (now->projects_count > 0)
+		add(input, frame, FRAME_PLAIN, mem_strdup(text));
+	free(text);
+}
+
+/* What somebody should do something about. */
+static void add_alerts(const struct frame_input *input, struct frame *frame)
+{
+	const struct snapshot *now = input->snapshot;
+	char figure[FIGURE_BYTES];
+
+	if (now->foreign_count > 0 && now->foreign_age_s <= FOREIGN_S)
+		add(input, frame, FRAME_ALARM,
+			mem_printf("Foreign traffic: another program uses this Ollama past the "
+				   "queue, last with %s %s ago",
+				now->foreign_model ? now->foreign_model : "an unknown model",
+				figure_time(now->foreign_age_s * 1e3, figure)));
+	if (now->cut_prompts > 0)
+		add(input, frame, FRAME_ALARM,
+			mem_printf("Cut prompts: %s were longer than the context; raise num_ctx",
+				figure_count(now->cut_prompts, figure)));
+	if (now->log_dropped > 0)
+		add(input, frame, FRAME_ALARM,
+			mem_printf("Log lines lost: %s could not be written",
+				figure_count(now->log_dropped, figure)));
 }
 
 /* A new string. */
@@ -359,6 +411,8 @@ static void add_header(const struct frame_input *input, struct frame *frame)
 	add_queue(input, frame);
 	add_turn(input, frame);
 	add_runners(input, frame);
+	add_users(input, frame);
+	add_alerts(input, frame);
 }
 
 static void add_help(const struct frame_input *input, struct frame *frame)

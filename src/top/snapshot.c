@@ -30,6 +30,8 @@ static const struct slot job_slots[] = {SNAPSHOT_JOB_TEXTS(TEXT) SNAPSHOT_JOB_NU
 #undef TEXT
 
 static const char RUNNERS[] = "runners/*/";
+static const char PROJECTS[] = "projects/";
+static const char SERVED[] = "/served_s";
 static const char JOBS[] = "requests/*/";
 
 static void *slot_in(void *object, const struct slot *slot)
@@ -88,12 +90,43 @@ static const char *after(const char *path, const char *prefix)
 	return strncmp(path, prefix, length) == 0 ? path + length : NULL;
 }
 
+/* "NAME/served_s": a name may have a slash, too. */
+static void add_project(struct snapshot *snapshot, const char *member, const char *text)
+{
+	size_t length = strlen(member);
+	double served_s = strtod(text, NULL);
+
+	if (length <= strlen(SERVED) || strcmp(member + length - strlen(SERVED), SERVED) != 0 ||
+		!(served_s > 0) || snapshot->projects_count == SNAPSHOT_PROJECTS_MOST)
+		return;
+	snapshot->projects = mem_grow_array(
+		snapshot->projects, snapshot->projects_count + 1, sizeof(*snapshot->projects));
+	snapshot->projects[snapshot->projects_count++] = (struct snapshot_project){
+		.name = mem_strndup(member, length - strlen(SERVED)), .served_s = served_s};
+}
+
+static int by_use(const void *one, const void *other)
+{
+	double a = ((const struct snapshot_project *)one)->served_s;
+	double b = ((const struct snapshot_project *)other)->served_s;
+
+	return (a < b) - (a > b);
+}
+
 static void on_stats(
 	void *arg, const char *path, enum walk_kind kind, const char *text, size_t length)
 {
 	struct snapshot *snapshot = arg;
 	const char *member = after(path, RUNNERS);
+	const char *project = after(path, PROJECTS);
 
+	if (project && kind == WALK_NUMBER) {
+		char *number = mem_strndup(text, length);
+
+		add_project(snapshot, project, number);
+		free(number);
+		return;
+	}
 	if (!member) {
 		put_at(stats_slots, ARRAY_LENGTH(stats_slots), snapshot, path, kind, text, length);
 		return;
@@ -146,6 +179,11 @@ static void forget_stats(struct snapshot *snapshot)
 	free(snapshot->runners);
 	snapshot->runners = NULL;
 	snapshot->runners_count = 0;
+	for (size_t i = 0; i < snapshot->projects_count; i++)
+		free(snapshot->projects[i].name);
+	free(snapshot->projects);
+	snapshot->projects = NULL;
+	snapshot->projects_count = 0;
 }
 
 static void forget_jobs(struct snapshot *snapshot)
@@ -176,6 +214,8 @@ bool snapshot_read_stats(struct snapshot *snapshot, const char *json, size_t len
 		forget_stats(&read);
 		return false;
 	}
+	if (read.projects_count > 0)
+		qsort(read.projects, read.projects_count, sizeof(*read.projects), by_use);
 	forget_stats(snapshot);
 	read.jobs = snapshot->jobs;
 	read.jobs_count = snapshot->jobs_count;

@@ -12,41 +12,46 @@
 #include "base/compiler.h"
 
 /* X(member, path in the stats) */
-#define SNAPSHOT_NUMBERS(X)                       \
-	X(queued, "queued")                       \
-	X(in_progress, "in_progress")             \
-	X(reading, "reading")                     \
-	X(flushing, "flushing")                   \
-	X(completed, "completed")                 \
-	X(failed, "failed")                       \
-	X(rejected, "rejected")                   \
-	X(timeout, "timeout")                     \
-	X(cancelled, "cancelled")                 \
-	X(max_concurrent, "max_concurrent")       \
-	X(max_queue_size, "max_queue_size")       \
-	X(wait_mean_ms, "avg_wait_time_ms")       \
-	X(wait_max_ms, "max_wait_time_ms")        \
-	X(wait_p50_ms, "wait_time_ms/p50")        \
-	X(wait_p90_ms, "wait_time_ms/p90")        \
-	X(wait_p99_ms, "wait_time_ms/p99")        \
-	X(latency_mean_ms, "latency_ms/mean")     \
-	X(warm_rate, "warm_start_rate")           \
-	X(loads, "model_loads")                   \
-	X(load_ms, "load_time_ms")                \
-	X(concurrency_limit, "concurrency/limit") \
-	X(turn_since_ms, "turn/since_ms")         \
-	X(turn_served, "turn/served")             \
-	X(turn_left, "turn/left")                 \
+#define SNAPSHOT_NUMBERS(X)                                 \
+	X(queued, "queued")                                 \
+	X(in_progress, "in_progress")                       \
+	X(reading, "reading")                               \
+	X(flushing, "flushing")                             \
+	X(completed, "completed")                           \
+	X(failed, "failed")                                 \
+	X(rejected, "rejected")                             \
+	X(timeout, "timeout")                               \
+	X(cancelled, "cancelled")                           \
+	X(max_concurrent, "max_concurrent")                 \
+	X(max_queue_size, "max_queue_size")                 \
+	X(wait_mean_ms, "avg_wait_time_ms")                 \
+	X(wait_max_ms, "max_wait_time_ms")                  \
+	X(wait_p50_ms, "wait_time_ms/p50")                  \
+	X(wait_p90_ms, "wait_time_ms/p90")                  \
+	X(wait_p99_ms, "wait_time_ms/p99")                  \
+	X(latency_mean_ms, "latency_ms/mean")               \
+	X(warm_rate, "warm_start_rate")                     \
+	X(loads, "model_loads")                             \
+	X(load_ms, "load_time_ms")                          \
+	X(concurrency_limit, "concurrency/limit")           \
+	X(turn_since_ms, "turn/since_ms")                   \
+	X(turn_served, "turn/served")                       \
+	X(turn_left, "turn/left")                           \
+	X(foreign_count, "upstream/foreign_activity/count") \
+	X(foreign_age_s, "upstream/foreign_activity/age_s") \
+	X(cut_prompts, "cut_prompts/count")                 \
+	X(log_dropped, "request_log_dropped")               \
 	X(uptime_s, "uptime_s")
 
-#define SNAPSHOT_TEXTS(X)                           \
-	X(upstream_url, "upstream/url")             \
-	X(upstream_state, "upstream/state")         \
-	X(upstream_version, "upstream/version")     \
-	X(turn_state, "turn/state")                 \
-	X(turn_runner, "turn/runner")               \
-	X(turn_next, "turn/next")                   \
-	X(concurrency_reason, "concurrency/reason") \
+#define SNAPSHOT_TEXTS(X)                                   \
+	X(upstream_url, "upstream/url")                     \
+	X(upstream_state, "upstream/state")                 \
+	X(upstream_version, "upstream/version")             \
+	X(foreign_model, "upstream/foreign_activity/model") \
+	X(turn_state, "turn/state")                         \
+	X(turn_runner, "turn/runner")                       \
+	X(turn_next, "turn/next")                           \
+	X(concurrency_reason, "concurrency/reason")         \
 	X(paused, "paused") /* "true" or "false" */
 
 #define SNAPSHOT_RUNNER_NUMBERS(X)  \
@@ -75,11 +80,17 @@
 #define TEXT(member, path) char *member;
 
 /* More do not fit on a screen, and not on a box. */
-enum { SNAPSHOT_RUNNERS_MOST = 64, SNAPSHOT_JOBS_MOST = 100 * 1000 };
+enum { SNAPSHOT_RUNNERS_MOST = 64, SNAPSHOT_PROJECTS_MOST = 128, SNAPSHOT_JOBS_MOST = 100 * 1000 };
 
 struct snapshot_runner {
 	char *name;
 	SNAPSHOT_RUNNER_NUMBERS(NUMBER)
+};
+
+/* One that has used Ollama. */
+struct snapshot_project {
+	char *name;
+	double served_s;
 };
 
 struct snapshot_job {
@@ -92,6 +103,8 @@ struct snapshot {
 	SNAPSHOT_TEXTS(TEXT)
 	struct snapshot_runner *runners;
 	size_t runners_count;
+	struct snapshot_project *projects; /* who used most stands first */
+	size_t projects_count;
 	bool has_stats;
 	struct snapshot_job *jobs; /* in the order of the service: running, then by place */
 	size_t jobs_count;

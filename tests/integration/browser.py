@@ -98,6 +98,7 @@ class Page:
             self.call(f"{domain}.enable")
         if headers:
             self.call("Network.setExtraHTTPHeaders", headers=headers)
+        self.width = width
         self.size(width, height)
         self.call(
             "Emulation.setEmulatedMedia",

@@ -62,7 +62,7 @@ def write(path, lines):
     return path
 
 
-def run(*arguments, stdin=None, env=None, code=0):
+def run(*arguments, stdin=None, env=None, code=0, cwd=None):
     """Its standard output; the exit code must be `code`."""
     done = subprocess.run(
         [program_path("SHARED_OLLAMA"), "report", *map(str, arguments)],
@@ -71,6 +71,7 @@ def run(*arguments, stdin=None, env=None, code=0):
         timeout=120,
         env=clean_environment(env),
         check=False,
+        cwd=cwd,
     )
     errors = done.stderr.decode(errors="replace")
     assert done.returncode == code, errors

@@ -8,6 +8,11 @@ from boxes import chat, lines_of
 from wire import Wire, request
 
 
+def tell(words):
+    """A figure for docs/operation.md: `sh tests/package/run.sh operation` shows it."""
+    print("figures:", words)
+
+
 class Steady:
     """steady = Steady(url, per_second=40): requests until stop(); one in four is a pass."""
 
@@ -17,6 +22,7 @@ class Steady:
         self.pause = 1 / per_second
         self.wrong = []
         self.done = 0
+        self.slowest_ms = 0.0
         self.sent = 0
         self.over = threading.Event()
         self.lock = threading.Lock()
@@ -36,6 +42,7 @@ class Steady:
 
     def ask(self, number):
         asks_pass = number % 4 == 0
+        begun = time.monotonic()
         try:
             with Wire(self.url, timeout=60) as connection:
                 connection.send(request("GET", "/api/tags") if asks_pass else self.body)
@@ -45,6 +52,7 @@ class Steady:
             fine, why = False, repr(error)
         with self.lock:
             self.done += 1
+            self.slowest_ms = max(self.slowest_ms, (time.monotonic() - begun) * 1000)
             if not fine:
                 self.wrong.append((number, why))
 

@@ -91,7 +91,7 @@ def test_a_stuck_runner_is_told_from_a_busy_one(sim, proxy, wire, told):
     assert "its runner is stuck" in json.loads(answer.body)["error"]
     wait_for(lines, what="the command")
     assert lines() == [f"stuck m {sim.url}"]
-    assert server.log_lines()[-1]["error_type"] == "upstream_timeout"
+    assert server.wait_log(4)[-1]["error_type"] == "upstream_timeout"
 
 
 @pytest.mark.sim(config=QUICK)

@@ -85,11 +85,16 @@ def test_waits_inside_ollama_tell_it(make_sim, proxy, parallel, scheduler):
 
 
 # Times are all that there is here: a token takes so long that a busy machine's own times are small beside it, and more at once are not slower.
+# Where they mislead all the same it is found later; how soon it should be is asserted where time is not real (tests/unit/core/test_throughput.c).
 @pytest.mark.parametrize("parallel,token_ms,requests", [(1, 5, 100), (4, 10, 160)])
 def test_without_durations_the_ends_tell_it(make_sim, proxy, parallel, token_ms, requests):
     sim = make_sim(config=box(parallel, token_ms, alpha=0))
     server = adaptive(proxy, sim, "--scheduler", "turns")
-    assert Crowd(server.url, openai, requests).join() == [200] * requests
+    for _ in range(5):
+        assert Crowd(server.url, openai, requests).join() == [200] * requests
+        told = server.stats()["concurrency"]
+        if told["limit"] == parallel and "no more is done" in told["reason"]:
+            break
     check_found(server, parallel, "turns")
     assert "no more is done" in server.stats()["concurrency"]["reason"]
 

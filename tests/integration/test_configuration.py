@@ -45,6 +45,6 @@ def test_what_is_wrong_is_said(tmp_path, text, flags, code, said):
 def test_variables_of_the_old_service_are_named(tmp_path):
     result = run("--check-config", env={"OLLAMA_BASE_URL": "http://secret", "MAX_CONCURRENT": "3"})
     assert result.returncode == 0
-    assert "OLLAMA_BASE_URL is a variable of the old service and not read: use SHARED_OLLAMA_UPSTREAM" in result.stderr
+    assert "OLLAMA_BASE_URL, probably a variable of the old service, is not read: use SHARED_OLLAMA_UPSTREAM" in result.stderr
     assert "SHARED_OLLAMA_MAX_CONCURRENT" in result.stderr
     assert "secret" not in result.stderr

@@ -2,34 +2,15 @@
 
 import json
 import socket
-import subprocess
 
 import pytest
 from boxes import QUICK, chat, model, talker
-from programs import ask, clean_environment, program_path
+from doctors import examine, run
+from programs import ask
 
 PARTLY = {"models": [model("m", size_ram=1000, size_vram=750)]}
 SMALL = {"models": [model("m", num_ctx=64, load_ms=0)]}
 SERIAL = talker(40, 100, num_parallel=1)
-
-
-def run(*arguments, env=None, cwd=None):
-    argv = [program_path("SHARED_OLLAMA"), "doctor", *map(str, arguments)]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=60, env=clean_environment(env), cwd=cwd)
-
-
-def examine(url, code=0, env=None, more=()):
-    """{check: (result, text)}; a warning and a failure have a fix, others have none."""
-    result = run("--json", url, *more, env=env)
-    assert result.returncode == code, result.stdout + result.stderr
-    answer = json.loads(result.stdout)
-    for check in answer["checks"]:
-        assert (check["fix"] is not None) == (check["result"] in ("warn", "fail")), check
-    results = [check["result"] for check in answer["checks"]]
-    assert {word: results.count(word) for word in ("ok", "warn", "fail", "unsure")} == {
-        key: value for key, value in answer.items() if key != "checks"
-    }
-    return {check["check"]: (check["result"], check["text"]) for check in answer["checks"]}
 
 
 def generate(server, **more):

@@ -7,18 +7,19 @@ import time
 import pytest
 from boxes import ENDLESS, QUICK, chat, lines_of, talker
 from programs import wait_for
+from steady import tell
 from wire import request
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.sim(config=talker(30, 40, num_parallel=1))
+@pytest.mark.sim(config=talker(20, 40, num_parallel=2))
 def test_running_and_waiting_jobs_are_served_new_ones_refused(proxy, wire, number):
-    server = proxy("--max-concurrent", 1)
-    running, waiting = wire(server.url), wire(server.url)
-    running.send(chat())
-    server.wait_for(lambda stats: stats["in_progress"] == 1)
-    waiting.send(chat())
-    server.wait_for(lambda stats: stats["queued"] == 1)
+    server = proxy("--max-concurrent", 2, "--concurrency", "fixed")
+    jobs = [wire(server.url) for _ in range(6)]
+    for job in jobs:
+        job.send(chat())
+    server.wait_for(lambda stats: (stats["in_progress"], stats["queued"]) == (2, 4))
+    begun = time.monotonic()
     server.signal(number)
     wait_for(lambda: server.get("/api/v1/health")[0] == 503)
     late = wire(server.url)
@@ -27,10 +28,11 @@ def test_running_and_waiting_jobs_are_served_new_ones_refused(proxy, wire, numbe
     assert answer.status == 503
     assert answer.get("Retry-After")
     assert wire(server.url).ask("GET", "/api/tags").status == 503
-    for connection in (running, waiting):
+    for connection in jobs:
         answer = connection.read_answer()
         assert answer.status == 200
         assert lines_of(answer.body)[-1]["done"] is True
+    tell(f"drain with 2 running and 4 waiting jobs of 0.5 s: all answered after {time.monotonic() - begun:.2f} s, new ones refused meanwhile")
     server.wait_exit()
     refused = [line for line in server.log_lines() if line["error_type"] == "shutting_down"]
     assert len(refused) == 2

@@ -1,8 +1,13 @@
 """Other programs use the same Ollama: what they load, evict or unload is seen (PRODUCT 3.3)."""
 
+import contextlib
+import subprocess
+
 import pytest
 from boxes import model
-from programs import ask
+from browser import Browser, find_browser
+from doctors import examine
+from programs import ask, clean_environment, program_path
 
 BOX = {"max_loaded_models": 1, "num_parallel": 4, "models": [model("a"), model("b")]}
 
@@ -50,10 +55,25 @@ def test_a_request_that_unloads_when_it_is_done(sim, proxy):
     assert server.wait_log(2)[1]["load_wait_ms"] > 0
 
 
-# Looks are 5 s apart while nothing runs.
+def said_by_top(server):
+    argv = [program_path("SHARED_OLLAMA"), "top", "--once", server.url]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=30, env=clean_environment({}), check=True).stdout
+
+
+def said_by_the_page(server):
+    """What stands among the alerts of the live page; nothing where there is no browser."""
+    if not (path := find_browser()):
+        return None
+    with contextlib.closing(Browser(path)) as browser, contextlib.closing(browser.page(server.url + "/dashboard")) as page:
+        page.wait_text("Foreign traffic.", "#alerts")
+        return page.text("#alerts")
+
+
+# Looks are 5 s apart while nothing runs, so all who tell it are asked at once.
 @pytest.mark.sim(config=BOX)
 def test_use_past_us_is_told(sim, proxy):
     server = turns(proxy)
+    assert examine(server.url)["foreign traffic"] == ("ok", "nobody was seen to use Ollama past the service")
     server.wait_for(lambda stats: stats["upstream"]["foreign_activity"]["count"] == 0)
     generate(sim.url, "b")
     seen = server.wait_for(
@@ -61,6 +81,10 @@ def test_use_past_us_is_told(sim, proxy):
     )
     assert seen["model"] == "b:latest"
     assert 0 <= seen["age_s"] < 30
+    result, text = examine(server.url)["foreign traffic"]
+    assert result == "warn" and text.startswith("somebody uses Ollama past the service: seen ") and text.endswith("last with b:latest")
+    assert "Foreign traffic: another program uses this Ollama past the queue, last with b:latest" in said_by_top(server)
+    assert "last with b." in (said_by_the_page(server) or "last with b.")
 
 
 @pytest.mark.sim(config=BOX)

@@ -10,8 +10,8 @@ from programs import ask, wait_for
 BOX = {"max_loaded_models": 2, "num_parallel": 4, "models": [model("a"), model("b")]}
 
 
-def keeping(proxy, value, *flags):
-    server = proxy("--scheduler", "turns", "--keep-alive", value, *flags)
+def keeping(proxy, value, *flags, scheduler="turns"):
+    server = proxy("--scheduler", scheduler, "--keep-alive", value, *flags)
     server.wait_for(lambda stats: stats["upstream"]["state"] == "up")
     return server
 
@@ -79,6 +79,15 @@ def test_a_clients_own_value_stands(sim, proxy):
     server.wait_idle()
     assert 9 < minutes_left(sim) <= 10
     assert len(posts(sim)) == 4
+
+
+# Ollama loads by itself; our own request comes when nothing else goes on, with the options of what is loaded.
+@pytest.mark.sim(config=BOX)
+def test_with_fifo_it_is_told_after_the_load(sim, proxy):
+    server = keeping(proxy, "30m", scheduler="fifo")
+    generate(server.url, options={"num_ctx": 2048})
+    wait_for(lambda: minutes_left(sim) > 29)
+    assert sim.state()["models"]["a:latest"]["loads"] == 1
 
 
 @pytest.mark.sim(config=BOX)

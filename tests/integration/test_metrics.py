@@ -1,6 +1,7 @@
 """GET /metrics: Prometheus' text, whole, bounded, documented, and equal to stats and log (PRODUCT 6.3)."""
 
 import json
+import math
 import pathlib
 import re
 
@@ -8,6 +9,7 @@ import pytest
 from boxes import chat_body, model
 from programs import ask
 from prometheus import ROOT, promtool
+from reports import report, run
 from wire import request
 
 BOX = {"num_parallel": 4, "models": [model("a", load_ms=300), model("b")]}
@@ -128,6 +130,80 @@ def test_stats_metrics_and_log_agree(proxy, wire):
     assert stats["models"]["a:latest"]["generated_tokens_per_s"] > 0
 
 
+def bucket_of(ladder, quantile):
+    """(above, up to) in seconds of the bucket of a Prometheus histogram, {"le": count}, in which this quantile lies."""
+    rank, below = max(1, math.ceil(quantile * max(ladder.values()))), 0.0
+    for bound, count in sorted((float(bound), count) for bound, count in ladder.items()):
+        if count >= rank:
+            return below, bound
+        below = bound
+    return None
+
+
+def test_the_report_agrees_with_stats_and_metrics(proxy, wire):
+    """The same jobs: counts and sums to the last digit, percentiles within one bucket."""
+    server = proxy()
+    work(server, wire)
+    connection = wire(server.url)
+    for number in range(30):
+        body = chat_body(number % 2 == 0, model="b", options={"num_predict": 1 + number})
+        assert connection.ask("POST", "/api/chat", body, [("X-Project-Name", f"p{number % 3}")]).status == 200
+    server.wait_log(36)
+    stats = server.wait_idle()
+    metrics = samples_of(text_of(server))
+    whole = report(server.request_log)
+    # passes have no place in it
+    told = report(server.request_log, "--model", "a"), report(server.request_log, "--model", "b"), report(server.request_log, "--model", "nope")
+    times = {row["what"]: row for row in whole["times"]}
+    requests, warm = whole["requests"], whole["warm"]
+
+    def total(name):
+        return sum(metrics[name].values())
+
+    # counts
+    assert requests["requests"] == stats["received"] + stats["passes"]["received"] == 36
+    assert requests["jobs"] == stats["received"] == total("shared_ollama_queue_wait_seconds_count") == 35
+    assert requests["successes"] - stats["passes"]["completed"] == stats["completed"] - 1 == 34
+    assert {row["error_type"]: row["requests"] for row in whole["errors"]} == {"upstream_status": 1}
+    assert requests["prompt_tokens"] == total("shared_ollama_prompt_tokens_total") == sum(row["prompt_tokens"] for row in stats["models"].values())
+    assert requests["generation_tokens"] == total("shared_ollama_generated_tokens_total")
+    assert warm["warm"] == total("shared_ollama_warm_starts_total")
+    assert warm["cold"] == total("shared_ollama_cold_starts_total")
+    assert warm["loads"] == stats["model_loads"] == total("shared_ollama_model_loads_total")
+    assert warm["warm_share"] == pytest.approx(stats["warm_start_rate"], abs=0.0005)
+    jobs_of = {row["project"]: (row["requests"], row["errors"], row["generation_tokens"]) for row in whole["projects"]}
+    for name, project in stats["projects"].items():
+        ended = project["completed"] + project["failed"]
+        errors = int(name == "p0")
+        assert jobs_of[name] == (ended, errors, project["generated_tokens"]) and ended > 0
+    # sums, as means: six decimals of a second
+    waits, latencies = times["wait in the queue"], times["latency, warm"]
+    assert waits["count"] * waits["mean_s"] * 1000 == pytest.approx(stats["total_wait_time_ms"], abs=waits["count"] * 0.0005)
+    assert waits["max_s"] * 1000 == pytest.approx(stats["max_wait_time_ms"], abs=0.0005)
+    assert latencies["mean_s"] * 1000 == pytest.approx(stats["latency_ms"]["warm"]["mean"], abs=0.001)
+    durations = sum(row["times"][0]["mean_s"] * row["times"][0]["count"] for row in told)
+    assert [row["times"][0]["what"] for row in told] == ["latency"] * 3
+    assert durations == pytest.approx(total("shared_ollama_job_duration_seconds_sum"), abs=35 * 5e-7)
+    for row in whole["projects"]:
+        if row["project"] in stats["projects"]:
+            assert row["slot_seconds"] > 0
+    # percentiles: of the same histogram, and in the right bucket of Prometheus'
+    ladder = {}
+    for (bound, _), count in metrics["shared_ollama_queue_wait_seconds_bucket"].items():
+        ladder[bound] = ladder.get(bound, 0) + count
+    for name, quantile in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
+        assert latencies[f"{name}_s"] * 1000 == pytest.approx(stats["latency_ms"]["warm"][name], abs=0.0005)
+        assert waits[f"{name}_s"] * 1000 == pytest.approx(stats["wait_time_ms"][name], abs=0.0005)
+        above, most = bucket_of(ladder, quantile)
+        assert above <= waits[f"{name}_s"] <= most
+    # the text tells the same totals
+    text = run(server.request_log, env={"COLUMNS": "120", "LC_ALL": "C.UTF-8"}).decode()
+    facts = dict(re.findall(r"^  (\S[^\n]*?) {2,}(\S+(?: s| ms| %)?)$", text, re.M))
+    assert facts["requests"] == "36" and facts["with a place in the queue"] == "35" and facts["errors"] == "1"
+    assert facts["generated tokens"].replace(",", "") == str(requests["generation_tokens"])
+    assert facts["warm starts"] == str(warm["warm"]) and facts["loads that requests waited for"] == str(warm["loads"])
+
+
 def test_names_are_bounded_and_escaped(proxy, wire):
     server = proxy()
     connection = wire(server.url)
@@ -142,6 +218,24 @@ def test_names_are_bounded_and_escaped(proxy, wire):
     assert len({project for _, project in ends}) == 65
     assert sum(ends.values()) == len(names)
     assert promtool("check", "metrics", text=text) == ""
+
+
+def test_invented_names_push_nobody_out(ruled, wire):
+    server = ruled('projects = ( { name = "configured"; } );')
+    connection = wire(server.url)
+
+    def work_for(name, model, status):
+        assert connection.ask("POST", "/api/chat", chat_body(model=model), [("X-Project-Name", name)]).status == status
+
+    assert server.stats()["projects"] == {}
+    for number in range(70):
+        work_for(f"invented-{number}", "nope", 404)
+    work_for("real", "b", 200)
+    work_for("configured", "nope", 404)
+    stats = server.wait_for(lambda stats: stats["completed"] == 72 and stats)
+    assert stats["projects"]["real"]["completed"] == stats["projects"]["configured"]["completed"] == 1
+    assert len(stats["projects"]) == 65
+    assert sum(project["completed"] for project in stats["projects"].values()) == 72
 
 
 def test_what_waits_is_shown_by_project(proxy, wire):

@@ -6,7 +6,8 @@ import time
 
 import pytest
 from boxes import ENDLESS, chat, talker
-from programs import ask
+from doctors import examine
+from programs import ask, wait_for
 from wire import request
 
 # Half a second each, one at a time.
@@ -92,7 +93,7 @@ def test_a_client_that_obeys_gets_in_though_the_ring_is_full(proxy, wire):
     later.send(ask_v1(text="page 8"))
     answer = later.read_answer()
     assert answer.status == 503
-    assert server.wait_log(1)[-1]["error_type"] == "queue_full"
+    wait_for(lambda: server.log_lines()[-1]["error_type"] == "queue_full", what="the line of the refused job")
     assert ask(server.url, "POST", "/api/v1/queue/resume", {})[0] == 200
     assert again.read_answer().status == 200
     for connection in waiting:
@@ -154,6 +155,9 @@ def test_a_patience_shorter_than_any_answer_is_not_believed(proxy, wire):
     for connection in connections:
         assert connection.read_answer().status == 200
     assert server.stats()["patience_doubted"] == 1
+    # the doctor tells of it
+    result, text = examine(server.url)["patience"]
+    assert result == "warn" and text.startswith("1 requests announced less patience")
 
 
 @pytest.mark.sim(config={"max_loaded_models": 1, "models": [{"name": "a", "load_ms": 2500, "tokens": 3}]})

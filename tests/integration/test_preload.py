@@ -14,8 +14,11 @@ BOX = {
 FOR_EVER = "2100"  # a year that no test sees
 
 
-def preloading(proxy, models, **more):
-    return proxy("--scheduler", "turns", "--preload", models, **more)
+SCHEDULERS = ["turns", "fifo"]
+
+
+def preloading(proxy, models, scheduler="turns", **more):
+    return proxy("--scheduler", scheduler, "--preload", models, **more)
 
 
 def residents(sim):
@@ -35,9 +38,10 @@ def generate(url, name, **more):
     return ask(url, "POST", "/api/generate", {"model": name, "prompt": "x", "stream": False} | more, timeout=30)[0]
 
 
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.sim(config=BOX)
-def test_models_are_loaded_at_the_start_and_pinned(sim, proxy):
-    server = preloading(proxy, "a,E")
+def test_models_are_loaded_at_the_start_and_pinned(sim, proxy, scheduler):
+    server = preloading(proxy, "a,E", scheduler)
     server.wait_for(lambda stats: [runner["pinned"] for runner in stats["runners"]] == [True, True])
     assert residents(sim) == {"a", "e"}
     assert all(moment > FOR_EVER for moment in expiry(sim).values())
@@ -76,10 +80,11 @@ def test_again_after_a_restart_between_two_probes(sim, proxy):
     sim.wait_for(lambda state: state["models"]["a:latest"]["resident"], timeout=20)
 
 
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.sim(config=BOX)
-def test_what_cannot_be_preloaded_is_said(sim, proxy):
+def test_what_cannot_be_preloaded_is_said(sim, proxy, scheduler):
     sim.fault("load_fail", path="/api/generate", count=1)
-    server = preloading(proxy, "a,nope,b")
+    server = preloading(proxy, "a,nope,b", scheduler)
     sim.wait_for(lambda state: state["models"]["b:latest"]["resident"])
     wait_for(lambda: server.stderr().count("cannot preload") == 2)
     assert "Ollama does not have this model" in server.stderr()
@@ -87,9 +92,10 @@ def test_what_cannot_be_preloaded_is_said(sim, proxy):
     assert generate(server.url, "a") == 200
 
 
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.sim(config=BOX)
-def test_a_client_does_not_unpin_it_by_its_own_keep_alive(sim, proxy):
-    server = preloading(proxy, "a")
+def test_a_client_does_not_unpin_it_by_its_own_keep_alive(sim, proxy, scheduler):
+    server = preloading(proxy, "a", scheduler)
     server.wait_for(lambda stats: stats["runners"])
     assert generate(server.url, "a", keep_alive="1m") == 200
     wait_for(lambda: expiry(sim)["a"] > FOR_EVER)

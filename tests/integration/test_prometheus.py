@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the proxy: the rules and the board in deploy/ find what they ask for."""
+"""A real Prometheus scrapes the proxy: the rules and the boards in deploy/ find what they ask for."""
 
 import json
 
@@ -17,18 +17,22 @@ def test_the_rules_are_sound_and_fire_when_they_should():
     promtool("test", "rules", "rules_test.yml", cwd=RULES)
 
 
+def boards():
+    return [json.loads(path.read_text()) for path in sorted((DEPLOY / "grafana").glob("*.json"))]
+
+
 def board_queries():
-    """(panel's title, query), as Grafana would ask for all boxes."""
-    board = json.loads((DEPLOY / "grafana" / "shared-ollama.json").read_text())
-    for panel in board["panels"]:
-        for target in panel["targets"]:
-            expression = target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*")
-            assert "$" not in expression
-            yield panel["title"], expression
+    """(board's and panel's title, query), as Grafana would ask for all boxes."""
+    for board in boards():
+        for panel in board["panels"]:
+            for target in panel["targets"]:
+                expression = target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*")
+                assert "$" not in expression
+                yield f'{board["title"]}: {panel["title"]}', expression
 
 
 @pytest.mark.sim(config=BOX)
-def test_rules_and_board_find_their_series(proxy, wire, tmp_path):
+def test_rules_and_boards_find_their_series(proxy, wire, tmp_path):
     server = proxy()
     prometheus = Prometheus(tmp_path / "prometheus", server.url.removeprefix("http://"))
     try:
@@ -48,6 +52,10 @@ def test_rules_and_board_find_their_series(proxy, wire, tmp_path):
             return not missing
 
         wait_for(is_complete, 60, missing)
+        assert len({board["uid"] for board in boards()}) == 2
+        # what an idle box tells HAProxy, as the board has it
+        weight = next(query for title, query in board_queries() if "for HAProxy" in title)
+        assert [value for _, value in prometheus.query(weight)] == ["100"]
         rules = wait_for(lambda: all(rule["health"] == "ok" for rule in prometheus.rules()) and prometheus.rules(), 30, "rules")
         assert len(rules) == (RULES / "rules.yml").read_text().count("- alert:")
         assert [rule["name"] for rule in rules if rule["state"] == "firing"] == []

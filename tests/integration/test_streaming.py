@@ -1,6 +1,7 @@
 """A streamed answer reaches the client line by line, as Ollama sends it (PRODUCT 1.5)."""
 
 import json
+import re
 
 import pytest
 from boxes import QUICK, chat, lines_of, talker
@@ -92,6 +93,12 @@ def test_a_stalled_reader_costs_bounded_memory(sim, proxy, wire):
         assert server.get("/api/v1/health")[0] == 200
 
 
+def unsent_bytes(server):
+    """{"": of all clients, "most": of one, "limit": the mark of one}"""
+    text = server.get("/metrics")[1].decode()
+    return {word.strip("_"): int(value) for word, value in re.findall(r"^shared_ollama_client_unsent_(|most_|limit_)bytes (\d+)$", text, re.M)}
+
+
 @pytest.mark.sim(config=talker(400000, 0))
 def test_a_job_whose_reader_stalls_costs_bounded_memory(proxy, wire):
     server = proxy()
@@ -103,8 +110,12 @@ def test_a_job_whose_reader_stalls_costs_bounded_memory(proxy, wire):
     for _ in range(50):
         memory.check()
     assert server.stats()["in_progress"] == 1
+    # what is held for it is told, and bounded: the mark, and what one turn reads at most beyond it
+    held = wait_for(lambda: (unsent := unsent_bytes(server))["most"] >= unsent["limit"] and unsent, what="the mark")
+    assert held[""] == held["most"] < 4 * held["limit"]
     connection.close()
     server.wait_for(lambda stats: stats["cancelled"] == 1)
+    assert unsent_bytes(server)["most"] < held["limit"]
 
 
 @pytest.mark.sim(config=talker(20000, 0))

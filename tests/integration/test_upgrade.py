@@ -8,9 +8,9 @@ import time
 import pytest
 from boxes import QUICK, chat, chat_body, lines_of, model, talker
 from programs import wait_for
-from steady import Steady, Streams
+from steady import Steady, Streams, tell
 from tls import Authority, TlsWire
-from upgrades import Upgradable, is_alive, processor_seconds
+from upgrades import Upgradable, is_alive, moment, processor_seconds
 from wire import LocalWire, Wire
 
 
@@ -75,6 +75,12 @@ def test_a_hundred_streams_and_forty_requests_a_second_notice_nothing(sim, upgra
     assert {line["status"] for line in lines} == {"success"}
     # the model was loaded once
     assert sim.state()["models"]["m:latest"]["loads"] == 1
+    begun = moment(server, "an upgrade: the new process is started")
+    tell(
+        f"upgrade under 100 streams and 40 requests/s: {sent} requests and 100 streams, refused 0, cut 0, lost 0, slowest request"
+        f" {steady.slowest_ms:.0f} ms; the new process accepted after {(moment(server, 'the new process accepts') - begun) * 1000:.0f} ms,"
+        f" the old one ended with its last stream after {moment(server, 'the process before this one has ended') - begun:.1f} s"
+    )
 
 
 @pytest.mark.sim(config=talker(60, 60, num_parallel=1))
@@ -266,14 +272,71 @@ def test_systemd_is_told_who_the_service_is(tmp_path, upgradable):
 
 
 @pytest.mark.sim(config=QUICK)
-def test_a_paused_queue_is_not_handed_over(upgradable, wire):
+def test_a_pause_is_handed_over_and_the_new_process_ends_it_for_both(upgradable, wire):
     server = upgradable()
     assert server.change("POST", "/api/v1/queue/pause")[0] == 200
-    server.signal(signal.SIGUSR2)
-    wait_for(lambda: "resume it first" in server.stderr())
-    assert server.change("POST", "/api/v1/queue/resume")[0] == 200
+    old, new = wire(server.url), wire(server.url)
+    old.send(chat(headers=[("X-Request-Id", "old")]))
+    server.wait_for(lambda stats: stats["queued"] == 1)
+    new.close()
     server.upgrade()
-    assert wire(server.url).ask("GET", "/api/tags").status == 200
+    server.wait_for(lambda stats: stats["paused"])
+    new = wire(server.url)
+    new.send(chat(headers=[("X-Request-Id", "new")]))
+    server.wait_for(lambda stats: stats["queued"] == 1)
+    assert is_alive(server.pid) and not server.log_lines()
+    assert server.change("POST", "/api/v1/queue/resume")[1]["paused"] is False
+    assert (old.read_answer().status, new.read_answer().status) == (200, 200)
+    assert [line["request_id"] for line in server.wait_log(2)] == ["old", "new"]
+    server.wait_exit()
+
+
+@pytest.mark.sim(config=talker(40, 40, num_parallel=1))
+def test_a_pause_in_the_new_process_holds_who_waits_in_the_old_one(upgradable, wire):
+    server = upgradable("--max-concurrent", 1)
+    running, waiting = wire(server.url), wire(server.url)
+    running.send(chat())
+    assert running.read_head().status == 200
+    waiting.send(chat())
+    server.wait_for(lambda stats: stats["queued"] == 1)
+    server.upgrade()
+    assert server.change("POST", "/api/v1/queue/pause")[0] == 200
+    assert rest_of(running)["done"] is True
+    assert is_alive(server.pid) and len(server.wait_log(1)) == 1
+    assert server.change("POST", "/api/v1/queue/resume")[0] == 200
+    assert waiting.read_answer().status == 200
+    server.wait_exit()
+
+
+@pytest.mark.sim(config=talker(40, 40))
+def test_the_unload_of_a_pause_is_carried_out_by_the_new_process(sim, upgradable, wire):
+    server = upgradable()
+    running = wire(server.url)
+    running.send(chat())
+    assert running.read_head().status == 200
+    # not before that has ended
+    assert server.change("POST", "/api/v1/queue/pause", {"unload": True})[1]["unload"] is True
+    server.upgrade()
+    assert rest_of(running)["done"] is True
+    server.wait_exit()
+    sim.wait_for(lambda state: not state["models"]["m:latest"]["resident"])
+    assert server.stats()["paused"] is True
+
+
+@pytest.mark.sim(config=QUICK)
+def test_an_upgrade_is_a_restart_for_keys_that_need_one(tmp_path, upgradable):
+    file = tmp_path / "shared-ollama.conf"
+    file.write_text('scheduler = "turns"; concurrency = "adaptive";')
+    server = upgradable("--config", file)
+    file.write_text('scheduler = "fifo"; concurrency = "fixed"; admin_listen = [ "127.0.0.1:0" ];')
+    server.signal(signal.SIGHUP)
+    wait_for(lambda: 'until a restart or an upgrade (SIGUSR2)" keys="admin_listen, scheduler, concurrency"' in server.stderr())
+    server.upgrade()
+    server.wait_exit()
+    # the old one's, the same for the new one, and its second
+    server.own_url = "http://" + wait_for(lambda: len(server.addresses()) == 3 and server.addresses())[-1]
+    settings = {one["name"]: one["value"] for one in server.own("/api/v1/config")["settings"]}
+    assert (settings["scheduler"], settings["concurrency"]) == ("fifo", "fixed")
 
 
 @pytest.mark.sim(config=talker(100000, 50))

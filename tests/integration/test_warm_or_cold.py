@@ -21,6 +21,7 @@ def first_in_first_out(proxy, wire, model):
     """Without loads of our own; it has seen that this model alone is loaded."""
     server = proxy("--scheduler", "fifo")
     assert wire(server.url).ask("POST", "/api/chat", chat(model)).status == 200
+    server.wait_log(1)
     server.wait_for(lambda stats: [told["name"] for told in stats["runners"] if told["context_length"]] == [f"{model}:latest"])
     return server
 

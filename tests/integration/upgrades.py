@@ -1,5 +1,6 @@
 """A proxy whose program can be exchanged while it runs: an upgrade by SIGUSR2, and who serves then."""
 
+import datetime
 import os
 import re
 import shutil
@@ -55,6 +56,12 @@ class Upgradable(Proxy):
         super().finish()
         for pid in self.followers:
             wait_for(lambda pid=pid: not is_alive(pid), 20, f"the end of {pid}")
+
+
+def moment(server, words):
+    """When it said so, in seconds."""
+    line = next(line for line in server.stderr().splitlines() if words in line)
+    return datetime.datetime.fromisoformat(re.match(r"ts=(\S+)", line)[1]).timestamp()
 
 
 def is_alive(pid):

@@ -76,6 +76,9 @@ class Boxes:
     def ask(self, method, target, body=None, headers=None):
         return ask(self.url, method, target, body, timeout=60, headers=headers)
 
+    def address(self):
+        return self.listener.getsockname()
+
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.terminate()

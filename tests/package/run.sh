@@ -1,19 +1,30 @@
 #!/bin/sh
-# sh tests/package/run.sh [STEP…]: what takes too long for tests/run.sh, or needs root. Steps: reproducible (two builds of the
-# Debian package in different folders are the same bytes), lintian, installed (in a Debian 12 made by debootstrap, as root:
-# installed, served as the package's user, removed, purged), kubernetes (the manifests against the schemas of PyPI's
-# kubernetes-validate, YAML by yamllint). 10 minutes on two cores; the network for debootstrap and PyPI.
+# sh tests/package/run.sh [STEP…]: what takes too long for tests/run.sh, or needs root. Steps:
+#   reproducible  two builds of the Debian package in different folders are the same bytes
+#   lintian       it has nothing to say; the package has what it should
+#   installed     in a Debian 12 of debootstrap's: installed, served as the package's user, removed, purged; nothing is left
+#   booted        the same under its systemd: started, reloaded, upgraded, hung, begun by its socket, purged
+#   container     the image built, run as compose.yaml has it, asked by its health check, stopped during a stream
+#   dist          what `meson dist` packs builds, passes its unit and loop tests, and makes a package
+#   kubernetes    the manifests against the schemas of PyPI's kubernetes-validate, YAML by yamllint
+#   operation     the figures of docs/operation.md
+# installed, booted and container need root and the mirror that apt is configured for. 15 minutes on two cores.
 set -eu
 cd "$(dirname "$0")/../.."
 . deploy/setup.sh
 
 FOLDER=build/package-tests
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
 # Standing where a build path can be seen, and of different lengths.
 FIRST=$PWD/$FOLDER/one
 SECOND=$PWD/$FOLDER/a/second/folder/that/is/longer
+# The tests that say figures.
+FIGURES="under_load_drop or hundred_streams or storms_of or running_and_waiting_jobs_are or jumps_of_the_wall or little_exposed"
 # No mail is read anywhere for it.
 SUPPRESSED=bogus-mail-host,bogus-mail-host-in-debian-changelog
+
+. tests/package/debian.sh
+. tests/package/installed.sh
+. tests/package/container.sh
 
 package_of()
 {
@@ -31,9 +42,17 @@ step_reproducible()
 	rm -rf "$FIRST" "$FOLDER/a"
 }
 
+# One that is older than any file of the tree is built anew.
 need_package()
 {
-	[ -d "$FOLDER/deb-1" ] || sh deploy/build-deb.sh "$FOLDER/deb-1"
+	found=$(package_of "$FOLDER/deb-1" 2>/dev/null) || found=
+	if [ -n "$found" ]; then
+		# shellcheck disable=SC2016 # the inner shell's
+		newer=$(git ls-files -z | FOUND=$found xargs -0 sh -c 'find "$@" -newer "$FOUND"' sh)
+		[ -n "$newer" ] || return 0
+	fi
+	rm -rf "$FOLDER/deb-1"
+	sh deploy/build-deb.sh "$FOLDER/deb-1"
 }
 
 step_lintian()
@@ -49,53 +68,44 @@ step_lintian()
 	done
 }
 
-inside()
+# The figures of docs/operation.md: the suites' own tests, which say what they measured.
+step_operation()
 {
-	chroot "$FOLDER/debian" env PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"
-}
-
-# Serves as the package's user, asks, ends it.
-serve_inside()
-{
-	inside runuser -u shared-ollama -- shared-ollama -c /etc/shared-ollama/shared-ollama.conf --listen 127.0.0.1:0 \
-		--upstream http://127.0.0.1:1 2>"$FOLDER/served" &
-	server=$!
-	tries=0
-	while ! address=$(grep -m 1 '^listening on ' "$FOLDER/served"); do
-		tries=$((tries + 1))
-		[ "$tries" -lt 100 ] && kill -0 "$server" 2>/dev/null || die "it does not serve: $(cat "$FOLDER/served")"
-		sleep 0.1
-	done
-	inside shared-ollama health "http://${address#listening on }" || die "it is not healthy"
-	[ -f "$FOLDER/debian/var/log/shared-ollama/requests.jsonl" ] || die "it does not log"
-	kill -TERM "$(pgrep -P "$server" -x shared-ollama || echo "$server")"
-	wait "$server" || die "it ended with $?"
-}
-
-step_installed()
-{
-	[ "$(id -u)" -eq 0 ] || die "installed: needs root"
-	install_packages debootstrap procps systemd
+	sh tests/run.sh venv build >&2
 	need_package
-	rm -rf "$FOLDER/debian"
-	debootstrap --variant=minbase bookworm "$FOLDER/debian" "$MIRROR" >"$FOLDER/debootstrap.log"
-	# services are not started in there: there is no systemd
-	printf '#!/bin/sh\nexit 101\n' >"$FOLDER/debian/usr/sbin/policy-rc.d"
-	chmod 755 "$FOLDER/debian/usr/sbin/policy-rc.d"
-	cp "$(package_of "$FOLDER/deb-1")" "$FOLDER/debian/package.deb"
-	inside apt-get install -q -y --no-install-recommends ./package.deb
-	inside getent passwd shared-ollama || die "there is no user"
-	# the package's own call wants /proc, which is not mounted in there
-	systemd-tmpfiles --root="$PWD/$FOLDER/debian" --create shared-ollama.conf
-	serve_inside
-	inside apt-get remove -q -y shared-ollama
-	[ -f "$FOLDER/debian/etc/shared-ollama/shared-ollama.conf" ] || die "remove took the configuration"
-	[ -f "$FOLDER/debian/var/log/shared-ollama/requests.jsonl" ] || die "remove took the log"
-	inside apt-get purge -q -y shared-ollama
-	left=$(find "$FOLDER/debian/etc" "$FOLDER/debian/usr" "$FOLDER/debian/var/lib" "$FOLDER/debian/var/log" "$FOLDER/debian/lib/systemd/" \
-		-name '*shared-ollama*' -not -path '*/apt/*' -not -path '*/dpkg/*')
-	[ -z "$left" ] || die "left after the purge: $left"
-	rm -rf "$FOLDER/debian"
+	OLLAMA_SIM=$PWD/build/test/subprojects/ollama-sim/ollama-sim
+	SHARED_OLLAMA=$PWD/build/test/src/shared-ollama
+	export OLLAMA_SIM SHARED_OLLAMA
+	# one call for each folder: their pytest.ini differ
+	for tests in integration faults package; do
+		build/venv/bin/python -m pytest -q -s --color=no -p no:cacheprovider -k "$FIGURES" "tests/$tests" \
+			>"$FOLDER/operation.log" 2>&1 || { tail -n 40 "$FOLDER/operation.log" >&2 && die "tests/$tests failed"; }
+		sed -n 's/.*\(figures: .*\)/\1/p' "$FOLDER/operation.log"
+	done
+	echo "figures: $(du -b "$(package_of "$FOLDER/deb-1")" | awk '{ print $1 }') bytes of package, $(
+		dpkg-deb --field "$(package_of "$FOLDER/deb-1")" Installed-Size
+	) KiB installed, program $(stat -c %s "$SHARED_OLLAMA") bytes with its symbols"
+}
+
+# What `meson dist` packs is whole: it builds and passes its unit tests, and is packed as a Debian package, without a git folder.
+step_dist()
+{
+	# shellcheck disable=SC2086 # one word for each package
+	install_packages $BUILD_PACKAGES libcmocka-dev git
+	rm -rf "$FOLDER/dist"
+	mkdir -p "$FOLDER/dist/tree"
+	configure "$FOLDER/dist-build" -Dtests=disabled >"$FOLDER/dist.log" 2>&1 || die "meson setup: $FOLDER/dist.log"
+	rm -rf "$FOLDER/dist-build/meson-dist"
+	meson dist -C "$FOLDER/dist-build" --no-tests --allow-dirty --formats gztar >>"$FOLDER/dist.log" 2>&1 || die "meson dist: $FOLDER/dist.log"
+	tar -C "$FOLDER/dist/tree" --strip-components=1 -xzf "$FOLDER"/dist-build/meson-dist/*.tar.gz
+	(
+		# nothing above it may help
+		export GIT_CEILING_DIRECTORIES="$PWD/$FOLDER/dist"
+		cd "$FOLDER/dist/tree"
+		meson setup ../build -Dtests=enabled && ninja -C ../build -j 2 &&
+			meson test -C ../build --no-rebuild --suite unit --suite loop && sh deploy/build-deb.sh ../deb
+	) >>"$FOLDER/dist.log" 2>&1 || { tail -n 30 "$FOLDER/dist.log" >&2 && die "what meson dist packs is not whole"; }
+	rm -rf "$FOLDER/dist" "$FOLDER/dist-build"
 }
 
 step_kubernetes()
@@ -114,12 +124,16 @@ step_kubernetes()
 tell()
 {
 	[ -z "$step" ] || echo "FAIL $step"
+	[ -z "$server" ] || kill "$server" 2>/dev/null || :
+	power_off
 }
 
 mkdir -p "$FOLDER"
 step=
+server=
 trap tell EXIT
-[ $# -gt 0 ] || set -- reproducible lintian installed kubernetes
+trap 'exit 1' INT TERM HUP
+[ $# -gt 0 ] || set -- reproducible lintian installed booted container dist kubernetes operation
 for step; do
 	# not in an `||`: that would let its commands fail unseen
 	"step_$step"

@@ -9,6 +9,7 @@ import pytest
 from boxes import QUICK, chat_body
 from places import ROOT, one
 from programs import Proxy
+from steady import tell
 from wire import Wire
 
 # --threshold wants tenths: 1.2
@@ -78,6 +79,7 @@ def test_the_service_is_little_exposed(installed):
         check=False,
     )
     assert done.returncode == 0 and "Overall exposure level" in done.stdout, done.stdout + done.stderr
+    tell(re.search(r"Overall exposure level for (.*)", done.stdout)[0])
 
 
 @needs("systemd-analyze")
@@ -141,6 +143,13 @@ def test_other_shells_read_theirs(installed, shell, name):
     if not shutil.which(shell):
         pytest.skip(f"there is no {shell}")
     subprocess.run([shell, "-n", one(installed, name)], check=True)
+
+
+def test_there_is_one_version():
+    """Where a release says it: the program, the Debian package, the news."""
+    version = re.search(r"^\tversion: '([\d.]+)',$", (ROOT / "meson.build").read_text(), re.M)[1]
+    assert (ROOT / "deploy/debian/changelog").read_text().startswith(f"shared-ollama ({version}) ")
+    assert re.search(r"^## (\S+)", (ROOT / "NEWS.md").read_text(), re.M)[1] == version
 
 
 def test_the_sample_is_no_other_than_the_trees():

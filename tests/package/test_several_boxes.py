@@ -1,13 +1,16 @@
 """Several boxes behind HAProxy (docs/several-boxes.md, deploy/haproxy): a real one, three proxies, three simulated Ollamas."""
 
 import concurrent.futures
+import contextlib
 import json
 import signal
+import socket
 
 import pytest
-from boxes import model
+from boxes import chat_body, model, talker
 from boxes_behind_haproxy import BOXES, Boxes, haproxy_path
 from programs import wait_for
+from wire import request
 
 pytestmark = pytest.mark.skipif(not haproxy_path(), reason="there is no haproxy")
 
@@ -15,6 +18,9 @@ MODELS = [f"m{i}" for i in range(6)]
 # Two models fit into each box.
 CONFIG = {"max_loaded_models": 2, "models": [model(name, load_ms=100) for name in MODELS]}
 SLOW = {"num_parallel": 1, "models": [model("m", load_ms=0, tokens=300, tokens_per_s=500, num_parallel=1)]}
+ENDLESS_ONE = talker(100000, 50, num_parallel=1)
+# Over 29 at once a bound of 290 % of a third is less than all.
+PLACES = 35
 
 
 @pytest.fixture
@@ -105,19 +111,46 @@ def busy(group, count):
     return pool, [pool.submit(generate, group, "m") for _ in range(count)]
 
 
-def test_a_long_queue_lowers_the_weight(boxes):
-    # one box's worth of it: the others are told to take nothing
-    group = boxes(SLOW, "--max-concurrent", "1", "--max-queue-size", "4")
+def hold(group, stack, name="m"):
+    """A streamed chat that nobody reads, until `stack` is closed."""
+    connection = socket.create_connection(group.address())
+    stack.enter_context(connection)
+    connection.sendall(request("POST", "/api/chat", chat_body(model=name)))
+    return connection
+
+
+def jobs(server):
+    stats = server.stats()
+    return stats["in_progress"] + stats["queued"]
+
+
+def test_a_hot_model_goes_elsewhere_only_when_its_box_is_full(boxes):
+    """One runs and PLACES wait on its box, none elsewhere; the next one finds a place on another box."""
+    group = boxes(ENDLESS_ONE, "--max-concurrent", "1", "--max-queue-size", str(PLACES), "--default-timeout", "600")
     group.start()
-    for server in group.proxies[1:]:
-        assert server.change("POST", "/api/v1/queue/pause")[0] == 200
-    wait_for(lambda: group.weights() == [100, 0, 0], 20, "the paused boxes' weights")
-    pool, answers = busy(group, 4)
-    group.proxies[0].wait_for(lambda stats: stats["queued"] == 3)
-    wait_for(lambda: group.weights()[0] == 25, 20, "the weight of a queue that is three quarters full")
-    assert [answer.result(60)[0] for answer in answers] == [200] * 4
-    pool.shutdown()
-    wait_for(lambda: group.weights()[0] == 100, 20, "the weight of an empty queue")
+    with contextlib.ExitStack() as stack:
+        for _ in range(PLACES + 1):
+            hold(group, stack)
+        wait_for(lambda: sum(map(jobs, group.proxies)) == PLACES + 1, 20, "all of them in a queue")
+        assert sorted(map(jobs, group.proxies)) == [0, 0, PLACES + 1]
+        wait_for(lambda: sorted(group.weights()) == [1, 100, 100], 20, "the weight of a full ring")
+        hold(group, stack)
+        wait_for(lambda: sum(map(jobs, group.proxies)) == PLACES + 2, 20, "the next one on another box")
+        assert sorted(map(jobs, group.proxies)) == [0, 1, PLACES + 1]
+        assert sum(server.stats()["rejected"] for server in group.proxies) == 0
+    wait_for(lambda: group.weights() == [100] * BOXES, 20, "the weight of an empty ring")
+
+
+def test_who_leaves_ends_the_work_behind_it(boxes):
+    group = boxes(ENDLESS_ONE, "--max-concurrent", "1")
+    group.start()
+    with contextlib.ExitStack() as stack:
+        first, second = hold(group, stack), hold(group, stack)
+        home = wait_for(lambda: next((server for server in group.proxies if jobs(server) == 2), None))
+        home.wait_for(lambda stats: stats["queued"] == 1)
+        for left, connection in enumerate([second, first], 1):
+            connection.close()
+            home.wait_for(lambda stats, left=left: stats["cancelled"] == left)
 
 
 @pytest.mark.parametrize("how", ["killed", "drained"])

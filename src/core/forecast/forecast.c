@@ -1,7 +1,6 @@
 #include "core/forecast/forecast.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "core/forecast/forecast_parts.h"
@@ -11,6 +10,9 @@
 #define OVERTIME 0.25
 
 enum { ROOM_FIRST = 16 };
+
+/* What a hash begins with. */
+enum { INDEX_LANE = 1, INDEX_PROJECT, INDEX_CAP };
 
 struct forecast *forecast_create(void)
 {
@@ -28,6 +30,7 @@ void forecast_destroy(struct forecast *forecast)
 	free(forecast->jobs);
 	free(forecast->slots);
 	free(forecast->absent);
+	forecast_index_finish(&forecast->index);
 	free(forecast);
 }
 
@@ -58,7 +61,9 @@ void forecast_begin(struct forecast *forecast, const struct forecast_box *box)
 	forecast->slots_count = 0;
 	forecast->absent_count = 0;
 	forecast->absent_next = 0;
+	forecast_index_clear(&forecast->index);
 	forecast->now_us = 0;
+	forecast->steps = 0;
 	forecast->left = 0;
 	forecast->loading = FORECAST_NONE;
 	forecast->target = FORECAST_NONE;
@@ -74,12 +79,14 @@ size_t forecast_add_key(struct forecast *forecast, const struct forecast_key *ke
 
 static long cap_of(struct forecast *forecast, const struct job_group *group)
 {
+	size_t at;
+
 	if (!group || group->running_most == 0)
 		return FORECAST_NONE;
-	for (size_t i = 0; i < forecast->caps_count; i++) {
-		if (forecast->caps[i].group == group)
-			return (long)i;
-	}
+	at = forecast_index_get(&forecast->index,
+		forecast_index_mix(INDEX_CAP, (uint64_t)(uintptr_t)group), forecast->caps_count);
+	if (at < forecast->caps_count)
+		return (long)at;
 	forecast->caps = grow(forecast->caps, forecast->caps_count, &forecast->caps_room,
 		sizeof(forecast->caps[0]));
 	forecast->caps[forecast->caps_count] = (struct forecast_cap){.group = group};
@@ -117,10 +124,11 @@ void forecast_take_slot(struct forecast *forecast, const struct forecast_slot *s
 
 static size_t project_of(struct forecast *forecast, const struct forecast_job *job)
 {
-	for (size_t i = 0; i < forecast->projects_count; i++) {
-		if (forecast->projects[i].name == job->project)
-			return i;
-	}
+	size_t at = forecast_index_get(&forecast->index,
+		forecast_index_mix(INDEX_PROJECT, job->project), forecast->projects_count);
+
+	if (at < forecast->projects_count)
+		return at;
 	forecast->projects = grow(forecast->projects, forecast->projects_count,
 		&forecast->projects_room, sizeof(forecast->projects[0]));
 	forecast->projects[forecast->projects_count] =
@@ -128,26 +136,32 @@ static size_t project_of(struct forecast *forecast, const struct forecast_job *j
 	return forecast->projects_count++;
 }
 
+static uint64_t hash_of(const struct forecast_job *job)
+{
+	uint64_t hash = forecast_index_mix(INDEX_LANE, job->key);
+
+	hash = forecast_index_mix(hash, (uint64_t)job->rank);
+	hash = forecast_index_mix(hash, job->project);
+	for (int i = 0; i < FORECAST_CAPS; i++)
+		hash = forecast_index_mix(hash, (uint64_t)(uintptr_t)job->caps[i]);
+	return hash;
+}
+
 static size_t lane_of(struct forecast *forecast, const struct forecast_job *job)
 {
-	size_t project = project_of(forecast, job);
+	size_t at = forecast_index_get(&forecast->index, hash_of(job), forecast->lanes_count);
 	struct forecast_lane made = {
 		.key = job->key,
 		.rank = job->rank,
-		.project = project,
 		.head = FORECAST_NONE,
 		.tail = FORECAST_NONE,
 	};
 
+	if (at < forecast->lanes_count)
+		return at;
+	made.project = project_of(forecast, job);
 	for (int i = 0; i < FORECAST_CAPS; i++)
 		made.caps[i] = cap_of(forecast, job->caps[i]);
-	for (size_t i = 0; i < forecast->lanes_count; i++) {
-		const struct forecast_lane *lane = &forecast->lanes[i];
-
-		if (lane->key == job->key && lane->rank == job->rank && lane->project == project &&
-			memcmp(lane->caps, made.caps, sizeof(made.caps)) == 0)
-			return i;
-	}
 	forecast->lanes = grow(forecast->lanes, forecast->lanes_count, &forecast->lanes_room,
 		sizeof(forecast->lanes[0]));
 	forecast->lanes[forecast->lanes_count] = made;
@@ -245,6 +259,11 @@ void forecast_come(struct forecast *forecast, struct forecast_entry *entry)
 	lane->present++;
 	lane->worth += entry->worth;
 	lane->ages_us += entry->worth * entry->is.age_us;
+}
+
+uint64_t forecast_steps(const struct forecast *forecast)
+{
+	return forecast->steps;
 }
 
 void forecast_run(struct forecast *forecast)

@@ -2,7 +2,7 @@
  * When will each waiting job start? The rule of core/turns (or arrival order, which is the rule
  * with one key) replayed from now without arrivals (FACTS-scheduling: median error 0 to 5 s). The
  * scheduler owns one, fills it with what it knows and asks; nobody else sees it. Times are
- * microseconds from now, no clock. O((jobs + loads) * (projects * keys + slots)).
+ * microseconds from now, no clock. O((jobs + loads) * (projects * keys + slots)), bounded by steps.
  */
 #ifndef SO_CORE_FORECAST_H
 #define SO_CORE_FORECAST_H
@@ -16,7 +16,13 @@ struct forecast;
 struct job_group;
 
 /* What bounds how many of a job's kind run: its project and its model. */
-enum { FORECAST_CAPS = 2 };
+enum {
+	FORECAST_CAPS = 2,
+	/* One step looks at a runner, or at a project's jobs for it, and takes 1 to 2 ns. After so
+	   many, some 0.5 ms, a coarser rule tells the starts that are left: the loop serves others
+	   too, and what is so far away is a guess anyway. */
+	FORECAST_STEPS_MOST = 400 * 1000,
+};
 
 /* A runner. What has no turn (no runner, or arrival order) is a resident one that goes first. */
 struct forecast_key {
@@ -70,6 +76,7 @@ struct forecast_box {
 	double ageing_us;	 /* a job that waits so long rises by one rank; 0: never */
 	const double *worth;	 /* by rank: what a job counts in the choice; NULL: all the same */
 	const struct fits *fits; /* NULL: nothing is known */
+	double held_until_us;	 /* one that fell idle is held for its client until then; 0: none */
 };
 
 struct forecast *forecast_create(void);
@@ -87,6 +94,8 @@ void forecast_set_loading(struct forecast *forecast, size_t key, double since_us
 void forecast_set_target(struct forecast *forecast, size_t key);
 /* Sets all ret_start_us. */
 void forecast_run(struct forecast *forecast);
+/* That the last run took, for tests. */
+uint64_t forecast_steps(const struct forecast *forecast);
 
 /* What is expected to be left of something that takes `mean_us` and has taken `held_us`. */
 double forecast_left_us(double mean_us, double held_us);

@@ -50,7 +50,8 @@ static void fill_waiting(struct filling *filling, struct job *job)
 			filling->least_us = told.served_us;
 	}
 	forecast_add_job(filling->forecast, &told);
-	if (job->runner && (!job->runner->first || first_us < job->runner->first->came_us))
+	if (filling->runners && job->runner &&
+		(!job->runner->first || first_us < job->runner->first->came_us))
 		job->runner->first = job;
 }
 

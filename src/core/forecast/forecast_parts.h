@@ -1,9 +1,10 @@
-/* The inside of forecast, seen only by forecast.c (what is told) and forecast_replay.c (the rule).
- */
+/* The inside of forecast, seen only by forecast.c (what is told), forecast_replay.c (the rule) and
+ * forecast_rest.c (where the rule costs too much). */
 #ifndef SO_CORE_FORECAST_PARTS_H
 #define SO_CORE_FORECAST_PARTS_H
 
 #include "core/forecast/forecast.h"
+#include "core/forecast/forecast_index.h"
 
 enum { FORECAST_NONE = -1 };
 
@@ -21,6 +22,12 @@ struct forecast_run_key {
 	double oldest_us; /* the oldest one's age */
 	int rank;	  /* the highest one, age included */
 	bool is_high;	  /* one has the highest rank without its age */
+
+	/* scratch of forecast_rest(): its jobs that have no start yet */
+	uint64_t rest;
+	uint64_t rest_started;
+	double rest_begin_us; /* it is loaded then; below 0: not told yet */
+	bool is_rest_alone;   /* it shares the slots with nobody */
 };
 
 /* What bounds the running of a project or a model. */
@@ -54,6 +61,7 @@ struct forecast_entry {
 	long next;
 	double worth;
 	bool is_present;
+	bool has_started;
 };
 
 struct forecast_slot {
@@ -80,9 +88,11 @@ struct forecast {
 	size_t *absent; /* jobs that will come, the first one first */
 	size_t absent_count, absent_room;
 	size_t absent_next;
+	struct forecast_index index; /* of lanes, projects and caps */
 
 	double now_us;
-	uint64_t left; /* jobs without a start */
+	uint64_t steps; /* lanes and keys that the replay has looked at */
+	uint64_t left;	/* jobs without a start */
 	long loading;
 	long target;
 };
@@ -94,5 +104,7 @@ void forecast_take_slot(struct forecast *forecast, const struct forecast_slot *s
 int forecast_rank(const struct forecast *forecast, int rank, double age_us);
 /* forecast_replay.c */
 void forecast_replay(struct forecast *forecast);
+/* forecast_rest.c: all that have no start yet get one. */
+void forecast_rest(struct forecast *forecast);
 
 #endif

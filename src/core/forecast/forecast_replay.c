@@ -15,6 +15,7 @@ enum {
 	   on beyond that goes round in circles. */
 	EVENTS_PER_JOB = 8,
 	EVENTS_LEAST = 64,
+	DECISION_LOOKS = 4, /* at each key: who is next, what its turn is, who gives way */
 };
 
 /* Who starts. */
@@ -82,6 +83,7 @@ static struct forecast_entry *next_job(struct forecast *forecast)
 
 	if (forecast->slots_count >= forecast->box.slots)
 		return NULL;
+	forecast->steps += forecast->lanes_count;
 	for (size_t i = 0; i < forecast->lanes_count; i++) {
 		const struct forecast_lane *lane = &forecast->lanes[i];
 		struct forecast_entry *entry;
@@ -131,6 +133,7 @@ static void start(struct forecast *forecast, struct forecast_entry *entry)
 	if (entry->is.ret_start_us)
 		*entry->is.ret_start_us = (int64_t)forecast->now_us;
 	take_out_of_lane(forecast, entry);
+	entry->has_started = true;
 	forecast->left--;
 	if (is_over(forecast, entry))
 		return;
@@ -146,6 +149,7 @@ static void start(struct forecast *forecast, struct forecast_entry *entry)
 /* Who waits, those left out that caps keep back: they make no key wait for a turn. */
 static void survey(struct forecast *forecast)
 {
+	forecast->steps += forecast->keys_count + forecast->lanes_count;
 	for (size_t i = 0; i < forecast->keys_count; i++) {
 		struct forecast_run_key *key = &forecast->keys[i];
 
@@ -314,7 +318,8 @@ static bool fits_in(const struct forecast *forecast)
 		if (strcmp(key->is.model, target->is.model) == 0 || !fits_set_add(&set, key->is.id))
 			return false;
 	}
-	return is_alone || (forecast->box.fits && fits_ask(forecast->box.fits, &set) == FITS_YES);
+	return is_alone ||
+	       (forecast->box.fits && fits_ask(forecast->box.fits, &set, 0) == FITS_YES);
 }
 
 /* NULL: none may go yet. */
@@ -366,8 +371,7 @@ static void decide(struct forecast *forecast)
 {
 	struct forecast_run_key *victim;
 
-	if (forecast->loading != FORECAST_NONE)
-		return;
+	forecast->steps += DECISION_LOOKS * forecast->keys_count;
 	if (forecast->target == FORECAST_NONE ||
 		!waits_for_turn(forecast, (size_t)forecast->target)) {
 		undo_cuts(forecast);
@@ -382,6 +386,8 @@ static void decide(struct forecast *forecast)
 	victim = choose_victim(forecast);
 	if (victim && victim->waiting > 0)
 		victim->is.is_cut = true;
+	else if (forecast->now_us < forecast->box.held_until_us)
+		return;
 	if (victim && victim->running == 0) {
 		evict(forecast, victim);
 		begin_load(forecast);
@@ -396,8 +402,14 @@ static void sooner(double *next_us, double at_us, double now_us)
 		*next_us = at_us;
 }
 
+/* Who waits does not matter before the load is over, or where nobody waits for one. */
+static bool is_no_turn_at_stake(const struct forecast *forecast)
+{
+	return forecast->loading != FORECAST_NONE || forecast->target == FORECAST_NONE;
+}
+
 /* Below 0: nothing will happen any more. */
-static double next_event_us(const struct forecast *forecast)
+static double next_event_us(struct forecast *forecast)
 {
 	double now_us = forecast->now_us;
 	double next_us = -1;
@@ -410,8 +422,10 @@ static double next_event_us(const struct forecast *forecast)
 		sooner(&next_us,
 			forecast->jobs[forecast->absent[forecast->absent_next]].is.comes_us,
 			now_us);
-	if (forecast->loading != FORECAST_NONE || forecast->target == FORECAST_NONE)
+	if (is_no_turn_at_stake(forecast))
 		return next_us;
+	forecast->steps += forecast->keys_count;
+	sooner(&next_us, forecast->box.held_until_us, now_us);
 	for (size_t i = 0; i < forecast->keys_count; i++) {
 		const struct forecast_run_key *key = &forecast->keys[i];
 
@@ -494,12 +508,19 @@ void forecast_replay(struct forecast *forecast)
 		struct forecast_entry *entry;
 		double next_us;
 
+		if (forecast->steps >= FORECAST_STEPS_MOST) {
+			forecast_rest(forecast);
+			return;
+		}
 		happen(forecast);
-		survey(forecast);
-		decide(forecast);
+		if (forecast->loading == FORECAST_NONE) {
+			survey(forecast);
+			decide(forecast);
+		}
 		while ((entry = next_job(forecast)))
 			start(forecast, entry);
-		survey(forecast);
+		if (!is_no_turn_at_stake(forecast))
+			survey(forecast);
 		next_us = next_event_us(forecast);
 		if (next_us < 0)
 			break;

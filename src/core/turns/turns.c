@@ -16,10 +16,6 @@ enum {
 	BLIND_US = 2 * 1000 * 1000,
 	/* A name that was not there may have been pulled meanwhile. */
 	NOT_LOCAL_US = 5 * 1000 * 1000,
-	/* One may be evicted by others before it was listed; after another such load Ollama's
-	   answer is believed: it unloads at once (OLLAMA_KEEP_ALIVE=0), or does not list
-	   everything. */
-	UNSEEN_LOADS_MOST = 2,
 };
 
 #define SECOND_US 1e6
@@ -117,212 +113,6 @@ void turns_note_service(struct turns *turns, struct runner *runner, int64_t held
 	runner_note_service(&turns->runners, runner, held_us);
 }
 
-/* What is loaded. */
-
-static void begin_turn(struct runner *runner, int64_t now_us)
-{
-	runner->is_resident = true;
-	runner->is_seen = false;
-	runner->is_loaded_by_us = false;
-	runner->is_cut = false;
-	runner->began_us = now_us;
-	runner->served = 0;
-	runner->last = CLASS_UNSET;
-}
-
-static void forget_turn(struct runner *runner)
-{
-	keep_alive_forget(&runner->keep_alive);
-	runner->is_resident = false;
-	runner->is_cut = false;
-	runner->served = 0;
-	runner->last = CLASS_UNSET;
-}
-
-static bool is_listed(
-	const struct runners *runners, const struct residency *residency, const char *model)
-{
-	for (size_t i = 0; i < residency_count(residency); i++) {
-		if (strcmp(runners_name(runners, residency_at(residency, i)->name), model) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Ollama was restarted, or cannot be asked. */
-static void forget_all(struct turns *turns)
-{
-	struct list *node;
-
-	LIST_EACH(&turns->runners.all, node)
-	{
-		struct runner *runner = CONTAINER_OF(node, struct runner, link);
-
-		forget_turn(runner);
-		lane_forget(runner->lane);
-	}
-	memset(&turns->fits, 0, sizeof(turns->fits));
-	runners_forget_copies(&turns->runners);
-	runners_forget_contexts(&turns->runners);
-	turns_owe_preloads(turns);
-	turns->owes_verdict = false;
-}
-
-/* Its load was answered well, but it was never listed: as long as somebody waits for it that is
- * enough. Else it would be loaded again and again. */
-static bool is_believed(struct runner *runner)
-{
-	if (runner->is_seen)
-		return false;
-	if (runner->served == 0 && runner->unseen_loads < UNSEEN_LOADS_MOST)
-		runner->unseen_loads++;
-	return runner->unseen_loads >= UNSEEN_LOADS_MOST && runner->jobs.waiting > 0;
-}
-
-static void drop_vanished(struct turns *turns, const struct residency *residency)
-{
-	struct list *node;
-
-	LIST_EACH(&turns->runners.all, node)
-	{
-		struct runner *runner = CONTAINER_OF(node, struct runner, link);
-
-		/* One that answers is there, whatever /api/ps says. */
-		if (!runner->is_resident || runner->jobs.running > 0 || runner == turns->victim ||
-			residency_asked_us(residency) < runner->changed_us)
-			continue;
-		if (is_listed(&turns->runners, residency, runner->model)) {
-			/* An answer says only that it was there a moment ago. */
-			if (residency_is_snapshot(residency)) {
-				runner->is_seen = true;
-				runner->unseen_loads = 0;
-			}
-			continue;
-		}
-		if (is_believed(runner))
-			continue;
-		forget_turn(runner);
-		lane_forget(runner->lane);
-	}
-}
-
-/* The context length that /api/ps tells excludes keys that ask for another. */
-static bool may_be(
-	const struct runners *runners, const struct runner *runner, const struct resident *resident)
-{
-	return strcmp(runner->model, runners_name(runners, resident->name)) == 0 &&
-	       (!runner->has_option[PEEK_NUM_CTX] || resident->context_length < 0 ||
-		       runner->option[PEEK_NUM_CTX] == resident->context_length);
-}
-
-/* Which key of the model is it that somebody else loaded? One that answers, else one whose context
- * length it has, else the one without options. */
-static struct runner *guess_key(struct turns *turns, const struct resident *resident)
-{
-	struct runner *best = NULL;
-	struct list *node;
-
-	LIST_EACH(&turns->runners.all, node)
-	{
-		struct runner *runner = CONTAINER_OF(node, struct runner, link);
-
-		if (!may_be(&turns->runners, runner, resident))
-			continue;
-		if (runner->jobs.running > 0)
-			return runner;
-		if (runner->has_option[PEEK_NUM_CTX] && resident->context_length >= 0)
-			best = runner;
-	}
-	return best ? best : runners_get(&turns->runners, resident->name, NULL);
-}
-
-static void add_listed(struct turns *turns, const struct residency *residency, int64_t now_us)
-{
-	for (size_t i = 0; i < residency_count(residency); i++) {
-		const struct resident *resident = residency_at(residency, i);
-		struct runner *loading = turns_loading(turns);
-		struct runner *runner;
-
-		if (runners_resident(&turns->runners, resident->name))
-			continue;
-		/* The loader tells when it is up. */
-		if (loading &&
-			strcmp(loading->model, runners_name(&turns->runners, resident->name)) == 0)
-			continue;
-		runner = guess_key(turns, resident);
-		if (residency_asked_us(residency) < runner->changed_us)
-			continue;
-		begin_turn(runner, now_us);
-		runner->is_seen = true;
-	}
-}
-
-/* After a load: is everybody still there who was there before? */
-static void learn_fit(struct turns *turns, const struct residency *residency)
-{
-	int64_t asked_us = residency_asked_us(residency);
-	struct fits_set now = {0};
-	struct list *node;
-	bool is_whole = true;
-
-	/* What answered may have pushed out what was listed before. */
-	if (!residency_is_snapshot(residency))
-		return;
-	if (turns->owes_verdict && asked_us < turns->loaded_us)
-		return;
-	LIST_EACH(&turns->runners.all, node)
-	{
-		struct runner *runner = CONTAINER_OF(node, struct runner, link);
-
-		/* One may be taken for loaded only because it still answers. */
-		if (runner->is_resident && is_listed(&turns->runners, residency, runner->model))
-			is_whole &= fits_set_add(&now, runner->id);
-	}
-	if (turns->owes_verdict) {
-		bool are_all_there = true;
-
-		for (size_t i = 0; i < turns->before.count; i++)
-			are_all_there &= fits_set_has(&now, turns->before.ids[i]);
-		if (!are_all_there)
-			fits_disprove(&turns->fits, &turns->before);
-		turns->owes_verdict = false;
-	}
-	if (is_whole && turns->state != TURN_UNLOADING && turns->state != TURN_LOADING)
-		fits_saw(&turns->fits, &now);
-}
-
-/* What models have where no request says num_ctx. */
-static void learn_contexts(struct turns *turns, const struct residency *residency)
-{
-	for (size_t i = 0; i < residency_count(residency); i++) {
-		const struct resident *resident = residency_at(residency, i);
-		const struct runner *runner = runners_resident(&turns->runners, resident->name);
-
-		if (runner && runner->is_loaded_by_us &&
-			residency_asked_us(residency) >= runner->changed_us)
-			runners_note_context(&turns->runners, runner, resident->context_length);
-	}
-}
-
-static void sync_residency(struct turns *turns, const struct scheduler_view *view)
-{
-	const struct residency *residency = view->residency;
-
-	if (residency_version(residency) == turns->residency_version)
-		return;
-	turns->residency_version = residency_version(residency);
-	if (residency_asked_us(residency) == 0 ||
-		residency_epoch(residency) != turns->residency_epoch)
-		forget_all(turns);
-	turns->residency_epoch = residency_epoch(residency);
-	if (residency_asked_us(residency) == 0)
-		return;
-	drop_vanished(turns, residency);
-	add_listed(turns, residency, view->now_us);
-	learn_fit(turns, residency);
-	learn_contexts(turns, residency);
-}
-
 /* Who is next, and what must give way. */
 
 static void look_again(int64_t *look_again_us, int64_t at_us, int64_t now_us)
@@ -346,6 +136,13 @@ static void undo_cuts(struct turns *turns, const struct turns_plan *plan)
 		if (!is_planned)
 			runner->is_cut = false;
 	}
+}
+
+void turns_rest(struct turns *turns, int64_t now_us)
+{
+	undo_cuts(turns, NULL);
+	set_target(turns, NULL);
+	set_state(turns, TURN_SERVING, now_us);
 }
 
 /* The nearest moments at which what cannot be done now may be done. */
@@ -402,6 +199,8 @@ static bool is_drained(struct turns *turns, const struct turns_plan *plan,
 		if (view->now_us >= until_us)
 			continue;
 		turns->is_holding = true;
+		if (until_us > turns->held_until_us)
+			turns->held_until_us = until_us;
 		is_ready = false;
 		look_again(look_again_us, until_us, view->now_us);
 	}
@@ -415,12 +214,11 @@ static bool decide(struct turns *turns, const struct scheduler_view *view,
 	struct runner *target = turns->target;
 
 	turns->is_holding = false;
+	turns->held_until_us = 0;
 	if (turns->state == TURN_UNLOADING || turns->state == TURN_LOADING)
 		return false;
 	if (!target || !turns_waits_for_turn(target)) {
-		undo_cuts(turns, NULL);
-		set_target(turns, NULL);
-		set_state(turns, TURN_SERVING, view->now_us);
+		turns_rest(turns, view->now_us);
 		target = turns_choose(turns, view);
 	}
 	if (!target)
@@ -428,9 +226,7 @@ static bool decide(struct turns *turns, const struct scheduler_view *view,
 	*ret_target = target;
 	*ret_plan = turns_make_plan(turns, target, view);
 	if (!ret_plan->is_possible) {
-		undo_cuts(turns, NULL);
-		set_state(turns, TURN_SERVING, view->now_us);
-		set_target(turns, NULL);
+		turns_rest(turns, view->now_us);
 		watch_the_clock(turns, view, target, look_again_us);
 		return false;
 	}
@@ -456,6 +252,7 @@ static void note_before(struct turns *turns, const struct runner *target)
 
 	turns->before = (struct fits_set){.ids = {target->id}, .count = 1};
 	turns->owes_verdict = false;
+	turns->is_blurred = false;
 	LIST_EACH(&turns->runners.all, node)
 	{
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
@@ -482,7 +279,7 @@ static void note_cause(struct turns *turns, const struct runner *target)
 	turns->cause->kept++;
 }
 
-static struct scheduler_answer carry_out(
+struct scheduler_answer turns_carry_out(
 	struct turns *turns, const struct turns_plan *plan, struct runner *target, int64_t now_us)
 {
 	struct scheduler_answer answer = {.verdict = SCHEDULER_LOAD, .runner = target};
@@ -577,7 +374,7 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 	bool is_ready;
 
 	turns_move_copies(turns, view);
-	sync_residency(turns, view);
+	turns_sync_residency(turns, view);
 	if (view->paused || !view->upstream_usable)
 		return answer;
 	if (residency_asked_us(view->residency) == 0)
@@ -590,7 +387,7 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 		return (struct scheduler_answer){
 			.verdict = SCHEDULER_LOOK, .runner = turns->looking};
 	}
-	if ((is_alone && turns_look_for_preload(turns, &answer)) ||
+	if ((is_alone && turns_look_for_own(turns, &answer)) ||
 		turns_free_load(turns, view, &answer))
 		return answer;
 	is_ready = view->company != COMPANY_BESIDE &&
@@ -600,7 +397,7 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 		answer.verdict = SCHEDULER_DISPATCH;
 	else if (is_ready ||
 		 (is_alone && !target && turns_plan_preload(turns, view, &plan, &target)))
-		return carry_out(turns, &plan, target, view->now_us);
+		return turns_carry_out(turns, &plan, target, view->now_us);
 	return answer;
 }
 
@@ -641,7 +438,7 @@ void turns_looked(struct turns *turns, enum runner_kind kind, int64_t now_us)
 void turns_unloaded(struct turns *turns, int64_t now_us)
 {
 	assert(turns->state == TURN_UNLOADING);
-	forget_turn(turns->victim);
+	turns_forget_turn(turns->victim);
 	turns->victim->changed_us = now_us;
 	turns->victim->is_busy_with_us = false;
 	turns->victim = NULL;
@@ -669,9 +466,9 @@ void turns_loaded(struct turns *turns, int64_t took_us, int64_t loaded_us, int64
 	}
 	end_load(turns, now_us);
 	runner_note_load(&turns->runners, runner, took_us);
-	begin_turn(runner, now_us);
+	turns_begin_turn(runner, now_us);
 	runner->changed_us = loaded_us;
-	runner->is_loaded_by_us = true;
+	runner->is_known_key = true;
 	runner->broken_loads = 0;
 	turns->owes_verdict = true;
 	turns->loaded_us = loaded_us;

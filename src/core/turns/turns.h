@@ -45,6 +45,19 @@ const char *turns_keep_alive_of_load(
 /* The keep_alive that an idle runner is to be told now, which counts as told; NULL: none. */
 const char *turns_touch(
 	struct turns *turns, const struct scheduler_view *view, struct runner **ret_runner);
+/*
+ * With fifo turns decide of no job, but do what none waits for: preload and keep_alive. `is_quiet`:
+ * no job waits or runs, and /api/ps was asked since the last one ended.
+ */
+struct scheduler_answer turns_next_own(
+	struct turns *turns, const struct scheduler_view *view, bool is_quiet);
+/* The same as turns_touch(). */
+const char *turns_touch_own(
+	struct turns *turns, const struct scheduler_view *view, struct runner **ret_runner);
+/* Fifo: a job of this runner is sent: which key of its model is loaded is not sure any more. */
+void turns_note_sending(struct turns *turns, const struct runner *runner);
+/* Fifo: a job of this runner was answered; !was_loaded: perhaps after a load. */
+void turns_note_answer(struct turns *turns, struct runner *runner, bool was_loaded, int64_t now_us);
 /* It gives way, or is being unloaded. */
 bool turns_gives_way(const struct turns *turns, const char *model);
 
@@ -74,6 +87,9 @@ bool turns_loads_for(const struct turns *turns, const struct job *job);
 /* For people. */
 void turns_report(struct turns *turns, const struct scheduler_view *view,
 	struct scheduler_report *ret_report);
+/* Where each waiting job stands, all at once: O(jobs log jobs). */
+void turns_rank(struct turns *turns, const struct scheduler_view *view);
+/* After turns_rank(); in no time that grows with the jobs. */
 int64_t turns_explain(const struct turns *turns, const struct scheduler_view *view,
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES]);
 /* How many may run on the loaded runners that have jobs; 0: there are none. */

@@ -67,6 +67,8 @@ void turns_forecast(
 		.ageing_us = (double)turns_ageing_us(view->settings),
 		.worth = turns_class_weight,
 		.fits = &turns->fits,
+		.held_until_us =
+			turns->is_holding ? (double)(turns->held_until_us - view->now_us) : 0,
 	};
 	struct list *node;
 

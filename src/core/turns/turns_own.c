@@ -64,7 +64,13 @@ void turns_prepare(struct turns *turns, const struct settings *settings)
 	free(had);
 }
 
-bool turns_look_for_preload(struct turns *turns, struct scheduler_answer *ret_answer)
+/* With jobs of its own it was asked about; with fifo, or loaded by others, it was not. */
+static bool owes_touch(const struct runner *runner)
+{
+	return runner->is_resident && keep_alive_due(&runner->keep_alive);
+}
+
+bool turns_look_for_own(struct turns *turns, struct scheduler_answer *ret_answer)
 {
 	struct list *node;
 
@@ -74,7 +80,8 @@ bool turns_look_for_preload(struct turns *turns, struct scheduler_answer *ret_an
 	{
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
-		if (!runner->owes_preload || runner->kind != RUNNER_UNKNOWN)
+		if (runner->kind != RUNNER_UNKNOWN ||
+			(!runner->owes_preload && !owes_touch(runner)))
 			continue;
 		turns->looking = runner;
 		runner->is_looked_at = true;
@@ -245,8 +252,9 @@ void turns_note_keep_alive(struct turns *turns, struct job *job)
 
 /* An idle one that stays: nothing is sent to one that gives way, and where somebody waits for
  * another model it may have to. */
-const char *turns_touch(
-	struct turns *turns, const struct scheduler_view *view, struct runner **ret_runner)
+const char *turns_touch_where(struct turns *turns, const struct scheduler_view *view,
+	bool (*may_touch)(const struct turns *turns, const struct runner *runner),
+	struct runner **ret_runner)
 {
 	struct list *node;
 
@@ -260,13 +268,20 @@ const char *turns_touch(
 
 		if (!due || !runner->is_resident || runner->is_cut ||
 			runner->jobs.running + runner->jobs.waiting > 0 ||
-			(runner->kind != RUNNER_GENERATES && runner->kind != RUNNER_EMBEDS))
+			(runner->kind != RUNNER_GENERATES && runner->kind != RUNNER_EMBEDS) ||
+			(may_touch && !may_touch(turns, runner)))
 			continue;
 		keep_alive_note_told(&runner->keep_alive);
 		*ret_runner = runner;
 		return due;
 	}
 	return NULL;
+}
+
+const char *turns_touch(
+	struct turns *turns, const struct scheduler_view *view, struct runner **ret_runner)
+{
+	return turns_touch_where(turns, view, NULL, ret_runner);
 }
 
 /* A load that is stuck. */

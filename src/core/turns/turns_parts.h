@@ -1,6 +1,7 @@
 /* The inside of turns, seen only by turns.c (the decision), turns_survey.c (who waits),
- * turns_plan.c (what has to give way), turns_own.c, turns_forecast.c, turns_report.c (the words).
- */
+ * turns_residency.c (what is loaded), turns_plan.c (what has to give way), turns_own.c and
+ * turns_fifo.c (what no job waits for), turns_forecast.c, turns_rank.c (places), turns_report.c
+ * (the words). */
 #ifndef SO_CORE_TURNS_PARTS_H
 #define SO_CORE_TURNS_PARTS_H
 
@@ -41,6 +42,7 @@ struct turns {
 	struct fits fits;
 	enum turn_state state; /* never HOLDING: see is_holding */
 	bool is_holding;
+	int64_t held_until_us; /* HOLDING: at the latest */
 	struct runner *target; /* what is loaded next: latched by a cut, an unload or a load */
 	struct runner *victim; /* UNLOADING */
 	struct runner *looking;
@@ -49,6 +51,7 @@ struct turns {
 	struct turns_survey survey;
 	bool is_trial; /* LOADING: whether the set fits is tried, residents are not served */
 	struct fits_set before; /* LOADING: who was there */
+	bool is_blurred;	/* one of them went by itself since: its absence says nothing */
 	bool owes_verdict;	/* a load is over, and whether the set fits is not looked at yet */
 	int64_t loaded_us;	/* when the last load was over */
 	uint64_t residency_version;
@@ -57,6 +60,9 @@ struct turns {
 	int64_t freed_us;	/* when a load was last freed from what held it up */
 	int64_t blind_since_us; /* nothing is known of what is loaded; 0: it is */
 	int64_t since_us;	/* of the state */
+	/* by turns_rank(), for turns_explain() only */
+	const struct runner *told_subject;
+	const struct runner *told_next;
 };
 
 /* What has to happen before the target is loaded. */
@@ -84,27 +90,54 @@ bool turns_is_loose(const struct job *job);
 bool turns_goes_before(const struct job *one, enum job_class one_class, const struct job *other,
 	enum job_class other_class);
 
+/* turns.c */
+/* Nobody gives way any more, and nothing is to be loaded. */
+void turns_rest(struct turns *turns, int64_t now_us);
+/* The first step of a plan that is ready. */
+struct scheduler_answer turns_carry_out(
+	struct turns *turns, const struct turns_plan *plan, struct runner *target, int64_t now_us);
+
+/* turns_residency.c */
+/* What is known by now: turns begin and end. */
+void turns_sync_residency(struct turns *turns, const struct scheduler_view *view);
+void turns_begin_turn(struct runner *runner, int64_t now_us);
+void turns_forget_turn(struct runner *runner);
+
 /* turns_own.c */
 /* The models of `preload` are to be loaded: at the start, and when Ollama was restarted. */
 void turns_owe_preloads(struct turns *turns);
-/* true: Ollama has to be asked what one of them is. */
-bool turns_look_for_preload(struct turns *turns, struct scheduler_answer *ret_answer);
+/* true: Ollama has to be asked what one of them is, or one that is to be told its keep_alive. */
+bool turns_look_for_own(struct turns *turns, struct scheduler_answer *ret_answer);
 /* true: one can be loaded now; nobody waits for a turn. */
 bool turns_plan_preload(struct turns *turns, const struct scheduler_view *view,
 	struct turns_plan *ret_plan, struct runner **ret_target);
 /* Jobs that wait for a name that proved to be a copy get the key of the other. */
 void turns_move_copies(struct turns *turns, const struct scheduler_view *view);
+/* turns_touch() of those that this says; NULL: of all. */
+const char *turns_touch_where(struct turns *turns, const struct scheduler_view *view,
+	bool (*may_touch)(const struct turns *turns, const struct runner *runner),
+	struct runner **ret_runner);
 /* The job is sent. */
 void turns_note_keep_alive(struct turns *turns, struct job *job);
 /* true: the load under way does not come because of a runner that is to be unloaded. */
 bool turns_free_load(struct turns *turns, const struct scheduler_view *view,
 	struct scheduler_answer *ret_answer);
 
+/* turns_rank.c */
+/* After turns_survey(): survey.ahead of all runners, job->before of all that wait. */
+void turns_rank_all(struct turns *turns, const struct scheduler_view *view);
+
 /* turns_plan.c */
 bool turns_is_overdue(const struct runner *runner, const struct scheduler_view *view);
 /* It is loaded, or has requests in flight and may be. */
 bool turns_is_there(const struct runner *runner);
 bool turns_waits_for_turn(const struct runner *runner);
+/* The turn of one, at least, that is there may be cut for an interactive job. */
+bool turns_is_any_lower(const struct turns *turns);
+/* It goes before all that are not, whatever their index. */
+bool turns_is_urgent(
+	const struct runner *runner, const struct scheduler_view *view, bool is_any_lower);
+bool turns_is_more_urgent(const struct runner *one, const struct runner *other);
 /* Among those that wait for a turn; NULL: nobody does. */
 struct runner *turns_choose(const struct turns *turns, const struct scheduler_view *view);
 struct turns_plan turns_make_plan(

@@ -62,7 +62,7 @@ double turns_index(
 }
 
 /* The turn of one, at least, that is there may be cut for an interactive job. */
-static bool is_any_turn_lower(const struct turns *turns)
+bool turns_is_any_lower(const struct turns *turns)
 {
 	const struct list *node;
 
@@ -77,11 +77,17 @@ static bool is_any_turn_lower(const struct turns *turns)
 }
 
 /* An overdue batch that has aged long enough is as high as an interactive one, and older. */
-static bool is_more_urgent(const struct runner *one, const struct runner *other)
+bool turns_is_more_urgent(const struct runner *one, const struct runner *other)
 {
 	if (one->survey.job_class != other->survey.job_class)
 		return one->survey.job_class > other->survey.job_class;
 	return one->survey.oldest_us < other->survey.oldest_us;
+}
+
+bool turns_is_urgent(
+	const struct runner *runner, const struct scheduler_view *view, bool is_any_lower)
+{
+	return turns_is_overdue(runner, view) || (runner->survey.is_interactive && is_any_lower);
 }
 
 struct runner *turns_choose(const struct turns *turns, const struct scheduler_view *view)
@@ -90,19 +96,17 @@ struct runner *turns_choose(const struct turns *turns, const struct scheduler_vi
 	struct runner *urgent = NULL;
 	struct runner *best = NULL;
 	double best_index = -1;
-	bool is_any_lower = is_any_turn_lower(turns);
+	bool is_any_lower = turns_is_any_lower(turns);
 
 	LIST_EACH(&turns->runners.all, node)
 	{
 		struct runner *runner = CONTAINER_OF(node, struct runner, link);
-		bool is_urgent;
 		double index;
 
 		if (!turns_waits_for_turn(runner) || runner == turns_loading(turns))
 			continue;
-		is_urgent = turns_is_overdue(runner, view) ||
-			    (runner->survey.is_interactive && is_any_lower);
-		if (is_urgent && (!urgent || is_more_urgent(runner, urgent)))
+		if (turns_is_urgent(runner, view, is_any_lower) &&
+			(!urgent || turns_is_more_urgent(runner, urgent)))
 			urgent = runner;
 		index = turns_index(turns, runner, view);
 		if (index > best_index) {
@@ -226,7 +230,7 @@ struct turns_plan turns_make_plan(
 		is_too_many |= !fits_set_add(&set, runner->id);
 	}
 	if (!sibling && !is_too_many) {
-		switch (fits_ask(&turns->fits, &set)) {
+		switch (fits_ask(&turns->fits, &set, view->now_us)) {
 		case FITS_YES:
 			plan.is_possible = plan.fits_in = true;
 			return plan;

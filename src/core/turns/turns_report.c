@@ -62,39 +62,6 @@ static const struct runner *next_one(const struct turns *turns, const struct sch
 	return turns_choose(turns, view);
 }
 
-/* Smaller is served earlier: what is loaded, what is being loaded, then by the rule's index. */
-static double order(
-	const struct turns *turns, const struct runner *runner, const struct scheduler_view *view)
-{
-	if (runner->is_resident)
-		return -2;
-	if (runner == turns->target)
-		return -1;
-	return 1 / (1 + turns_index(turns, runner, view));
-}
-
-static void count_ahead(struct turns *turns, const struct scheduler_view *view)
-{
-	struct list *node;
-	const struct list *other_node;
-
-	LIST_EACH(&turns->runners.all, node)
-	{
-		struct runner *runner = CONTAINER_OF(node, struct runner, link);
-
-		if (runner->survey.waiting == 0 || runner->is_resident)
-			continue;
-		LIST_EACH(&turns->runners.all, other_node)
-		{
-			const struct runner *other = CONTAINER_OF(other_node, struct runner, link);
-
-			if (other != runner && other->survey.waiting > 0 &&
-				order(turns, other, view) < order(turns, runner, view))
-				runner->survey.ahead += other->survey.waiting;
-		}
-	}
-}
-
 int64_t turns_slots(const struct turns *turns, const struct settings *settings)
 {
 	const struct list *node;
@@ -134,7 +101,6 @@ void turns_report(
 	const struct runner *next;
 
 	turns_survey(turns, view);
-	count_ahead(turns, view);
 	runner = subject(turns);
 	next = next_one(turns, view);
 	*ret_report = (struct scheduler_report){
@@ -152,41 +118,12 @@ void turns_report(
 	};
 }
 
-/* Both wait for the same: a slot, or a runner's turn. */
-static bool is_in_the_way(const struct job *job, const struct job *other)
+void turns_rank(struct turns *turns, const struct scheduler_view *view)
 {
-	if (turns_is_loose(job))
-		return turns_is_loose(other);
-	if (turns_is_loose(other))
-		return job->runner->is_resident;
-	return other->runner == job->runner ||
-	       (other->runner->is_resident && job->runner->is_resident);
-}
-
-/* How many go before it on its runner, or, where that is loaded, on all that are. */
-static uint64_t count_before(
-	const struct turns *turns, const struct scheduler_view *view, const struct job *job)
-{
-	const struct turns_survey *survey = &turns->survey;
-	enum job_class job_class = turns_class(job, view);
-	bool is_earlier = true; /* they came in this order */
-	uint64_t count = 0;
-
-	for (size_t i = 0; i < survey->count; i++) {
-		const struct turns_ready *other = &survey->ready[i];
-
-		if (other->job == job)
-			is_earlier = false;
-		else if (!is_in_the_way(job, other->job))
-			continue;
-		else if (turns_is_loose(other->job) && !turns_is_loose(job))
-			count++;
-		else if (is_earlier)
-			count += !turns_goes_before(job, job_class, other->job, other->job_class);
-		else
-			count += turns_goes_before(other->job, other->job_class, job, job_class);
-	}
-	return count;
+	turns_survey(turns, view);
+	turns_rank_all(turns, view);
+	turns->told_subject = subject(turns);
+	turns->told_next = next_one(turns, view);
 }
 
 /* What its class does to it, if it is not the usual one. */
@@ -216,11 +153,11 @@ static bool gives_way(const struct turns *turns, const struct runner *runner)
 	return runner->is_cut || runner == turns->victim;
 }
 
-static void explain_turn(const struct turns *turns, const struct scheduler_view *view,
-	const struct runner *runner, uint64_t before, char *reason)
+static void explain_turn(
+	const struct turns *turns, const struct runner *runner, uint64_t before, char *reason)
 {
-	const struct runner *served = subject(turns);
-	const struct runner *next = next_one(turns, view);
+	const struct runner *served = turns->told_subject;
+	const struct runner *next = turns->told_next;
 
 	if (runner->kind == RUNNER_UNKNOWN && !runner->is_resident)
 		snprintf(reason, SCHEDULER_REASON_BYTES, "Ollama is asked about %s", runner->model);
@@ -253,7 +190,7 @@ int64_t turns_explain(const struct turns *turns, const struct scheduler_view *vi
 	const struct job *job, char ret_reason[SCHEDULER_REASON_BYTES])
 {
 	const struct runner *runner = job->runner;
-	uint64_t before = count_before(turns, view, job);
+	uint64_t before = job->before;
 	size_t used;
 
 	if (turns_is_held_back(&turns->survey, job) && !gives_way(turns, runner))
@@ -263,7 +200,7 @@ int64_t turns_explain(const struct turns *turns, const struct scheduler_view *vi
 	else if (turns_is_loose(job))
 		snprintf(ret_reason, SCHEDULER_REASON_BYTES, "waits for a free slot");
 	else
-		explain_turn(turns, view, runner, before, ret_reason);
+		explain_turn(turns, runner, before, ret_reason);
 	used = strlen(ret_reason);
 	explain_class(view, job, ret_reason + used, SCHEDULER_REASON_BYTES - used);
 	if (!turns_is_loose(job) && !runner->is_resident)

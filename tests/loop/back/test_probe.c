@@ -28,11 +28,15 @@
 	{                                                            \
 		PEER_SEND, OK_HEAD("21") "{\"version\":\"0.32.16\"}" \
 	}
-#define PS                                                                                       \
-	{                                                                                        \
-		PEER_SEND,                                                                       \
-			OK_HEAD("48") "{\"models\":[{\"name\":\"tiny:latest\",\"size\":12345}]}" \
+#define PS                                                                                        \
+	{                                                                                         \
+		PEER_SEND, OK_HEAD("91") "{\"models\":[{\"name\":\"tiny:latest\",\"size\":12345," \
+					 "\"expires_at\":\"2100-01-01T00:00:00.5+01:00\"}]}"      \
 	}
+
+/* Of PS: 2099-12-31T23:00:00.5Z; and what the clocks may go on, or be set, in a test. */
+static const int64_t EXPIRES_US = 4102441200500000;
+static const int64_t CLOCKS_US = INT64_C(3600) * 1000 * 1000;
 
 static const struct peer_step serve[] = {ASKED_VERSION, VERSION, ASKED_PS, PS, {PEER_AGAIN}};
 static const struct peer_step *const servers[] = {serve, NULL};
@@ -105,6 +109,8 @@ static bool asks_ps_again(void *arg)
 
 static void test_it_comes_up_and_tells_what_is_loaded(void **state)
 {
+	int64_t left_us;
+
 	start(servers);
 	bench_run(&bench, is_up, NULL);
 	assert_string_equal(probe_version(probe), "0.32.15");
@@ -115,6 +121,9 @@ static void test_it_comes_up_and_tells_what_is_loaded(void **state)
 	assert_int_equal(residency_has(residency, "tiny", ticker_now_us()), KNOWN_TRUE);
 	assert_int_equal(residency_at(residency, 0)->size, 12345);
 	assert_int_equal(residency_at(residency, 0)->size_vram, -1);
+	left_us = residency_at(residency, 0)->expires_us - ticker_now_us();
+	assert_true(left_us > EXPIRES_US - ticker_wall_us() - CLOCKS_US);
+	assert_true(left_us < EXPIRES_US - ticker_wall_us() + CLOCKS_US);
 	assert_int_equal(peer_accepted(bench.peer), 1);
 	finish();
 }

@@ -124,6 +124,18 @@ static void test_median_of_four_is_the_second(void **state)
 	assert_int_equal(histogram_quantile(&histogram, 0.51), 3);
 }
 
+static void test_what_was_apart_is_as_if_it_had_come_together(void **state)
+{
+	struct histogram all = {0}, one = {0}, other = {0};
+
+	for (int64_t value = 1; value <= 1000; value++) {
+		histogram_add(&all, value * value);
+		histogram_add(value % 3 ? &one : &other, value * value);
+	}
+	histogram_merge(&one, &other);
+	assert_memory_equal(&one, &all, sizeof(all));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +146,7 @@ int main(void)
 		cmocka_unit_test(test_one_value_is_every_quantile),
 		cmocka_unit_test(test_quantiles_are_within_five_percent_of_exact_ones),
 		cmocka_unit_test(test_median_of_four_is_the_second),
+		cmocka_unit_test(test_what_was_apart_is_as_if_it_had_come_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,45 +12,15 @@
 
 #include "base/compiler.h"
 #include "base/memory.h"
-#include "config/file.h"
-#include "config/settings.h"
+#include "reading.h"
 
 #define HASH_A "sha256:00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
 #define HASH_B "sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 #define NAMED(rest) "keys = ( {\nname = \"a\"; hash = \"" HASH_A "\";\n" rest " } );\n"
 
-static struct settings *settings;
-
-static int setup(void **state)
+static void assert_none(const char *text, const char *expected)
 {
-	settings = settings_create();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	settings_return(settings);
-	return 0;
-}
-
-static void assert_fine(const char *text)
-{
-	char *error = NULL;
-
-	if (!file_parse("t", text, strlen(text), settings, &error)) {
-		print_error("%s\n", error);
-		free(error);
-		fail();
-	}
-}
-
-static void assert_wrong(const char *text, const char *expected)
-{
-	char *error = NULL;
-
-	assert_false(file_parse("t", text, strlen(text), settings, &error));
-	assert_string_equal(error, expected);
-	free(error);
+	assert_wrong(text, expected);
 	assert_int_equal(settings->api_keys_count, 0);
 }
 
@@ -110,51 +80,51 @@ static void test_a_later_list_replaces_an_earlier_one(void **state)
 
 static void test_mistakes_name_their_line(void **state)
 {
-	assert_wrong(NAMED("\nrate = -1;"),
+	assert_none(NAMED("\nrate = -1;"),
 		"t:4: keys: rate must be 0 (no limit) to 60000 requests a minute");
-	assert_wrong(NAMED("rate = \"60\";"),
+	assert_none(NAMED("rate = \"60\";"),
 		"t:3: keys: rate must be 0 (no limit) to 60000 requests a minute");
-	assert_wrong(NAMED("admin = 1;"), "t:3: keys: admin must be true or false");
-	assert_wrong(NAMED("project = \"\";"),
+	assert_none(NAMED("admin = 1;"), "t:3: keys: admin must be true or false");
+	assert_none(NAMED("project = \"\";"),
 		"t:3: keys: project must be a text of 1 to 128 printable characters in quotes");
-	assert_wrong(NAMED("allow_models = [1];"),
+	assert_none(NAMED("allow_models = [1];"),
 		"t:3: keys: allow_models must be a list of texts in quotes, and not empty");
-	assert_wrong(NAMED("allow_models = (\"m\", 1);"),
+	assert_none(NAMED("allow_models = (\"m\", 1);"),
 		"t:3: keys: allow_models must be a list of texts in quotes, and not empty");
-	assert_wrong(NAMED("allow_models = [];"),
+	assert_none(NAMED("allow_models = [];"),
 		"t:3: keys: allow_models must be a list of texts in quotes, and not empty");
-	assert_wrong(NAMED("allow_paths = { a = 1; };"),
+	assert_none(NAMED("allow_paths = { a = 1; };"),
 		"t:3: keys: allow_paths must be a list of texts in quotes, and not empty");
-	assert_wrong(NAMED("allow_paths = [\"api\"];"),
+	assert_none(NAMED("allow_paths = [\"api\"];"),
 		"t:3: keys: allow_paths: each begins with / or is read-only");
-	assert_wrong(NAMED("share = 2;"), "t:3: keys: \"share\" is none of: name, hash, project, "
-					  "rate, class, ceiling, weight, "
-					  "allow_paths, allow_models, admin");
-	assert_wrong(NAMED("projekt = \"P\";"),
+	assert_none(NAMED("share = 2;"), "t:3: keys: \"share\" is none of: name, hash, project, "
+					 "rate, class, ceiling, weight, "
+					 "allow_paths, allow_models, admin");
+	assert_none(NAMED("projekt = \"P\";"),
 		"t:3: keys: \"projekt\" is not known; did you mean project?");
-	assert_wrong(NAMED("class = \"high\";"),
+	assert_none(NAMED("class = \"high\";"),
 		"t:3: keys: class must be one of: \"batch\", \"normal\", \"interactive\"");
-	assert_wrong(NAMED("class = \"interactive\"; ceiling = \"normal\";"),
+	assert_none(NAMED("class = \"interactive\"; ceiling = \"normal\";"),
 		"t:1: keys: class is above ceiling: raise the one or lower the other");
-	assert_wrong(NAMED("weight = 0;"),
+	assert_none(NAMED("weight = 0;"),
 		"t:3: keys: weight must be a number, 0.01 to 100: 2 gets twice the share of 1");
-	assert_wrong("\nkeys = \"a\";", "t:2: keys: is a list of groups: keys = ( { name = "
-					"\"...\"; hash = \"sha256:...\"; }, "
-					"{ ... } );");
-	assert_wrong("keys = ( \"a\" );",
+	assert_none("\nkeys = \"a\";", "t:2: keys: is a list of groups: keys = ( { name = "
+				       "\"...\"; hash = \"sha256:...\"; }, "
+				       "{ ... } );");
+	assert_none("keys = ( \"a\" );",
 		"t:1: keys: each key is a group: { name = \"...\"; hash = \"sha256:...\"; }");
-	assert_wrong("keys = (\n{ name = \"a\"; } );", "t:2: keys: a key needs a name and a hash");
-	assert_wrong("keys = ( { hash = \"" HASH_A "\"; } );",
+	assert_none("keys = (\n{ name = \"a\"; } );", "t:2: keys: a key needs a name and a hash");
+	assert_none("keys = ( { hash = \"" HASH_A "\"; } );",
 		"t:1: keys: a key needs a name and a hash");
 }
 
 static void test_two_keys_are_not_the_same(void **state)
 {
-	assert_wrong("keys = ( { name = \"a\"; hash = \"" HASH_A "\"; },\n"
-		     "{ name = \"a\"; hash = \"" HASH_B "\"; } );",
+	assert_none("keys = ( { name = \"a\"; hash = \"" HASH_A "\"; },\n"
+		    "{ name = \"a\"; hash = \"" HASH_B "\"; } );",
 		"t:2: keys: two keys have the same name");
-	assert_wrong("keys = ( { name = \"a\"; hash = \"" HASH_A "\"; },\n"
-		     "{ name = \"b\"; hash = \"" HASH_A "\"; } );",
+	assert_none("keys = ( { name = \"a\"; hash = \"" HASH_A "\"; },\n"
+		    "{ name = \"b\"; hash = \"" HASH_A "\"; } );",
 		"t:2: keys: two keys have the same hash");
 }
 
@@ -171,11 +141,11 @@ static void test_no_message_repeats_a_secret(void **state)
 	for (size_t i = 0; i < ARRAY_LENGTH(hashes); i++) {
 		char *text = mem_printf("keys = ( { name = \"a\"; hash = \"%s\"; } );", hashes[i]);
 
-		assert_wrong(text, "t:1: keys: hash must be \"sha256:\" and 64 hexadecimal digits "
-				   "(printf %s \"$KEY\" | sha256sum)");
+		assert_none(text, "t:1: keys: hash must be \"sha256:\" and 64 hexadecimal digits "
+				  "(printf %s \"$KEY\" | sha256sum)");
 		free(text);
 	}
-	assert_wrong("keys = ( { name = \"a\"; key = \"secret\"; } );",
+	assert_none("keys = ( { name = \"a\"; key = \"secret\"; } );",
 		"t:1: keys: a key stands here only as its hash: hash = \"sha256:...\" "
 		"(printf %s \"$KEY\" | sha256sum)");
 }

@@ -13,41 +13,9 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
-#include "config/settings.h"
 
-static struct settings *settings;
-
-static int setup(void **state)
-{
-	settings = settings_create();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	settings_return(settings);
-	return 0;
-}
-
-static void assert_fine(const char *text)
-{
-	char *error = NULL;
-
-	if (!file_parse("test.conf", text, strlen(text), settings, &error)) {
-		print_error("%s\n", error);
-		free(error);
-		fail();
-	}
-}
-
-static void assert_wrong(const char *text, const char *expected)
-{
-	char *error = NULL;
-
-	assert_false(file_parse("test.conf", text, strlen(text), settings, &error));
-	assert_string_equal(error, expected);
-	free(error);
-}
+#define READING_NAME "test.conf"
+#include "reading.h"
 
 static void test_keys_are_set(void **state)
 {
@@ -127,8 +95,8 @@ static void test_unknown_keys_name_the_line_and_the_nearest(void **state)
 
 static void test_wrong_values_name_line_and_key(void **state)
 {
-	assert_wrong(
-		"\n\nmax_concurrent = 0\n", "test.conf:3: max_concurrent: out of range: 1 to 16384");
+	assert_wrong("\n\nmax_concurrent = 0\n",
+		"test.conf:3: max_concurrent: out of range: 1 to 16384");
 	assert_wrong("max_concurrent = \"three\"\n",
 		"test.conf:1: max_concurrent: \"three\" is not a whole number");
 	assert_wrong("max_concurrent = true\n",

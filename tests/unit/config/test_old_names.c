@@ -15,7 +15,7 @@ static void test_an_old_variable_is_named_with_its_successors(void **state)
 	char *hints = old_names_hints(environment);
 
 	assert_string_equal(hints,
-		"MAX_QUEUE_SIZE is a variable of the old service and not read: use "
+		"MAX_QUEUE_SIZE, probably a variable of the old service, is not read: use "
 		"SHARED_OLLAMA_MAX_QUEUE_SIZE, --max-queue-size or max_queue_size in the file\n");
 	free(hints);
 }

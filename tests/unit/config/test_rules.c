@@ -11,43 +11,8 @@
 #include <string.h>
 
 #include "base/compiler.h"
-#include "config/file.h"
-#include "config/settings.h"
+#include "reading.h"
 #include "json/peek.h"
-
-static struct settings *settings;
-
-static int setup(void **state)
-{
-	settings = settings_create();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	settings_return(settings);
-	return 0;
-}
-
-static void assert_fine(const char *text)
-{
-	char *error = NULL;
-
-	if (!file_parse("t", text, strlen(text), settings, &error)) {
-		print_error("%s\n", error);
-		free(error);
-		fail();
-	}
-}
-
-static void assert_wrong(const char *text, const char *expected)
-{
-	char *error = NULL;
-
-	assert_false(file_parse("t", text, strlen(text), settings, &error));
-	assert_string_equal(error, expected);
-	free(error);
-}
 
 static void test_a_project_has_all_its_members(void **state)
 {

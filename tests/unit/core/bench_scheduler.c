@@ -67,6 +67,21 @@ static void measure_forecast(
 	printf("%-44s %8.3f us\n", what, (cpu_us() - begin_us) / FORECASTS);
 }
 
+/* All that GET /api/v1/queue/requests asks the scheduler. */
+static void measure_list(
+	const char *what, struct scheduler *scheduler, const struct scheduler_view *view)
+{
+	char reason[SCHEDULER_REASON_BYTES];
+	double begin_us = cpu_us();
+
+	for (int i = 0; i < FORECASTS; i++) {
+		scheduler_rank(scheduler, view);
+		for (int j = 0; j < PLACES; j++)
+			scheduler_explain(scheduler, view, &jobs[j], reason);
+	}
+	printf("%-44s %8.3f us\n", what, (cpu_us() - begin_us) / FORECASTS);
+}
+
 static void apply_rules(struct policy *policy, int i, bool has_rules)
 {
 	if (!has_rules)
@@ -133,6 +148,9 @@ static void measure_turns(struct ring *ring, struct tally *tally, bool has_rules
 	settings.max_concurrent = SLOTS;
 	measure_forecast(has_rules ? "turns: forecast, 20 keys, classes and caps"
 				   : "turns: forecast of 1,000 of 20 keys",
+		scheduler, &view);
+	measure_list(has_rules ? "turns: places and reasons, classes and caps"
+			       : "turns: places and reasons of 1,000",
 		scheduler, &view);
 	settings.max_concurrent = 0;
 	measure(has_rules ? "turns: 20 keys, classes and caps, none may go"

@@ -22,7 +22,10 @@ struct world *world_create(const struct settings *settings, enum fault fault, st
 	world->seen = seen;
 	world->settings = *settings;
 	world->ring = ring_create((size_t)(settings->max_queue_size + running));
+	world->no_ring = ring_create(1);
 	world->scheduler = scheduler_create();
+	if (settings->preload)
+		scheduler_prepare(world->scheduler, settings);
 	world->residency = residency_create();
 	world->admission.settings = &world->settings;
 	world->admission.tally = &world->tally;
@@ -68,6 +71,7 @@ void world_destroy(struct world *world)
 			world_bury(world, world->in_state[state][0]);
 	}
 	ring_destroy(world->ring);
+	ring_destroy(world->no_ring);
 	scheduler_destroy(world->scheduler);
 	residency_destroy(world->residency);
 	free(world);
@@ -183,8 +187,8 @@ static void note_left(struct world *world, struct carried *carried, enum outcome
 		outcome == OUTCOME_UPSTREAM_MALFORMED)
 		return;
 	scheduler_left(world->scheduler, &carried->job, world->now_us);
-	world->left[world->left_count++ % LIVES_AT_ONCE] =
-		(struct left){carried->job.runner, world->now_us + LEFT_US};
+	world->left[world->left_count++ % LIVES_AT_ONCE] = (struct left){
+		world_has_turns(world) ? carried->job.runner : NULL, world->now_us + LEFT_US};
 	world->seen->left++;
 }
 
@@ -298,6 +302,16 @@ static struct carried *misled(const struct world *world, struct carried *carried
 	return other ? other : carried;
 }
 
+static struct scheduler_answer ask(struct world *world, const struct scheduler_view *view)
+{
+	struct scheduler_view blinded = world_blinded(world, view, FAULT_PRELOAD_FIRST);
+	struct scheduler_answer answer = scheduler_next(world->scheduler, view);
+
+	if (answer.verdict == SCHEDULER_NOTHING && world->fault == FAULT_PRELOAD_FIRST)
+		answer = scheduler_next(world->scheduler, &blinded);
+	return answer;
+}
+
 /* The turn's tail, as proxy.c does it. */
 static bool schedule_once(struct world *world)
 {
@@ -329,7 +343,7 @@ static bool schedule_once(struct world *world)
 		view.in_progress = world->tally.in_progress;
 		if (world->fault == FAULT_TOO_MANY && view.in_progress > 0)
 			view.in_progress--;
-		answer = scheduler_next(world->scheduler, &view);
+		answer = ask(world, &view);
 		if (answer.verdict == SCHEDULER_NOTHING || world->broken)
 			break;
 		if (answer.verdict != SCHEDULER_DISPATCH) {
@@ -340,7 +354,11 @@ static bool schedule_once(struct world *world)
 			answer.job = later_than(world, answer.job);
 		dispatch(world, misled(world, carried_of(answer.job)));
 	}
-	return !world->broken && world_test_patience(world, &view);
+	if (world->broken || world_test_patience(world, &view))
+		return !world->broken;
+	view.in_progress = world->tally.in_progress;
+	world_touch(world, &view);
+	return false;
 }
 
 /* Whoever is refused in it marks "changed". */

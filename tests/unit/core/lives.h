@@ -86,7 +86,9 @@ struct event {
 	X(CLASS_IGNORED, "a lower class goes first", "class:")                     \
 	X(CAP_IGNORED, "more of a project dispatched than may run", "caps:")       \
 	X(PLACES_IGNORED, "more of a project wait than may", "places:")            \
-	X(CAUSE_FORGOTTEN, "a load that nobody caused", "loads:")
+	X(CAUSE_FORGOTTEN, "a load that nobody caused", "loads:")                  \
+	X(PRELOAD_FIRST, "a model is preloaded while jobs wait", "preload:")       \
+	X(TOLD_IN_USE, "a runner in use is told its keep_alive", "keep_alive:")
 
 enum fault {
 	FAULT_NONE,
@@ -185,6 +187,8 @@ struct seen {
 	uint64_t crowded;   /* refused: too many of the project or model wait */
 	uint64_t retry_after_least;
 	uint64_t retry_after_most;
+	uint64_t preloads; /* loads for nobody, with fifo too */
+	uint64_t told;	   /* a keep_alive */
 };
 
 struct world {
@@ -193,6 +197,7 @@ struct world {
 	struct pass_tally passes;
 	struct admission admission;
 	struct ring *ring;
+	struct ring *no_ring; /* an empty one, for the faults */
 	struct scheduler *scheduler;
 	struct residency *residency;
 	int64_t now_us;
@@ -264,8 +269,21 @@ void check_places(struct world *world, const struct carried *carried, enum outco
 struct carried *world_capped(const struct world *world);
 struct carried *world_outclassed(const struct world *world, const struct carried *by);
 
+/* lives_own.c */
+/* In some scripts models are to stay loaded, with fifo too. */
+void world_make_own(struct settings *settings, uint64_t seed);
+/* Ollama is the box: with turns, and where something is preloaded. */
+bool world_has_box(const struct world *world);
+void check_preload(struct world *world, const struct runner *runner, bool is_load);
+/* The last thing in a turn: the keep_alive that is due. */
+void world_touch(struct world *world, const struct scheduler_view *view);
+/* What a scheduler is told that does not see who waits and runs. */
+struct scheduler_view world_blinded(
+	const struct world *world, const struct scheduler_view *view, enum fault fault);
+
 /* lives_turns.c */
 bool world_has_turns(const struct world *world);
+uint64_t world_in_flight(const struct world *world, const struct runner *runner);
 /* The scheduler's verdict but DISPATCH. */
 void world_carry_out(struct world *world, const struct scheduler_answer *answer);
 /* Our own request goes on, well or not. */

@@ -208,7 +208,7 @@ void check_all(struct world *world)
 	check_ring(world);
 	if (world_has_turns(world))
 		check_turns(world);
-	else
+	else if (!world_has_box(world))
 		check_residency(world);
 	check_service(world);
 }

@@ -180,7 +180,7 @@ static void on_head(struct world *world, struct carried *carried, uint32_t how)
 	record->http_status = chance < 5    ? STATUS_NOT_FOUND
 			      : chance < 10 ? STATUS_SERVER_ERROR
 					    : STATUS_OK;
-	if (world_has_turns(world) && record->http_status == STATUS_OK) {
+	if (world_has_box(world) && record->http_status == STATUS_OK) {
 		world_note_used(world, carried->job.runner);
 	} else if (record->http_status == STATUS_OK) {
 		residency_note_used(world->residency, record->model);
@@ -225,7 +225,6 @@ static void tell_answer(struct world *world, const struct carried *carried, uint
 		.now_us = world->now_us,
 		.was_loaded = how % 16 != 0,
 		.wait_ns = how % 4 ? held_us * NS_PER_US / 100 * (how / 16 % 100) : -1,
-		.whole_ns = held_us * NS_PER_US,
 		.first_byte_us = how % 2 ? world->now_us - held_us / 2 : 0,
 		.prompt_tokens = how % 3 ? 100 : -1,
 		.prompt_ns = -1,
@@ -327,7 +326,7 @@ static void take_snapshot(struct world *world, uint32_t how)
 {
 	bool is_known = how % 4 != 0;
 
-	if (world_has_turns(world)) {
+	if (world_has_box(world)) {
 		if (world->upstream_usable)
 			world_tell_residency(world);
 		return;
@@ -347,7 +346,7 @@ static void take_snapshot(struct world *world, uint32_t how)
 
 static void unload(struct world *world, unsigned model)
 {
-	if (world_has_turns(world)) {
+	if (world_has_box(world)) {
 		world_evict(world, model, model % 2);
 		return;
 	}
@@ -384,7 +383,7 @@ void world_act(struct world *world, const struct event *event)
 		if (event->how % 16 == 0)
 			world_empty_box(world);
 		/* The probe asks /api/ps at once. */
-		if (world_has_turns(world) && world->upstream_usable && event->how % 8 != 1)
+		if (world_has_box(world) && world->upstream_usable && event->how % 8 != 1)
 			world_tell_residency(world);
 		break;
 	case EVENT_LOADER:

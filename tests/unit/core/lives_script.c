@@ -65,6 +65,7 @@ static struct settings make_settings(struct random *random, uint64_t seed)
 	settings.max_turn_wait_ms = time_limit(random, 200, 45000);
 	settings.concurrency = seed % 8 >= 4 ? CONCURRENCY_ADAPTIVE : CONCURRENCY_FIXED;
 	settings.scheduler = seed % 4 >= 2 ? SCHEDULER_TURNS : SCHEDULER_FIFO;
+	world_make_own(&settings, seed);
 	return settings;
 }
 

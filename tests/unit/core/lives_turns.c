@@ -26,7 +26,7 @@ bool world_has_turns(const struct world *world)
 	return world->settings.scheduler == SCHEDULER_TURNS;
 }
 
-static uint64_t in_flight(const struct world *world, const struct runner *runner)
+uint64_t world_in_flight(const struct world *world, const struct runner *runner)
 {
 	uint64_t count = 0;
 
@@ -94,7 +94,7 @@ static bool box_make_room(struct world *world, const struct runner *runner)
 			box_remove(box, box->loaded[i - 1]);
 	}
 	for (size_t i = box->count; i > 0 && box->count >= box->capacity; i--) {
-		if (in_flight(world, box->loaded[i - 1]) == 0)
+		if (world_in_flight(world, box->loaded[i - 1]) == 0)
 			box_remove(box, box->loaded[i - 1]);
 	}
 	return box->count < box->capacity;
@@ -148,7 +148,7 @@ void world_evict(struct world *world, uint32_t which, bool is_told)
 	if (box->count == 0)
 		return;
 	runner = box->loaded[which % box->count];
-	if (in_flight(world, runner) > 0 || runner == world->box.unloaded)
+	if (world_in_flight(world, runner) > 0 || runner == world->box.unloaded)
 		return;
 	box_remove(box, runner);
 	if (is_told)
@@ -165,7 +165,7 @@ static void follow_turns(struct world *world)
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
 		struct seen_turn *turn = turn_of(world, runner);
 
-		world_demand(world, runner->jobs.running == in_flight(world, runner),
+		world_demand(world, runner->jobs.running == world_in_flight(world, runner),
 			"keys: running is not what is in flight");
 		/* It came, it went, or both at once: Ollama was restarted. */
 		if (turn->is_resident == runner->is_resident &&
@@ -258,14 +258,33 @@ static void check_unload(struct world *world, const struct runner *victim)
 		check_cut(world, victim, target);
 }
 
+/* Somebody waits for another one than this. */
+static bool is_turn_wanted(const struct world *world, const struct runner *runner)
+{
+	const struct list *node;
+
+	LIST_EACH(&scheduler_runners(world->scheduler)->all, node)
+	{
+		const struct runner *other = CONTAINER_OF(node, const struct runner, link);
+
+		if (other != runner && waiting(world, other) > 0)
+			return true;
+	}
+	return world->settings.preload == NULL;
+}
+
 static void begin_unload(struct world *world, struct runner *runner)
 {
 	world_demand(world, !world->box.unloaded && !world->box.loading,
 		"2: an unload while one or a load is under way");
-	world_demand(world, in_flight(world, runner) == 0, "1: unloaded with requests in flight");
+	world_demand(
+		world, world_in_flight(world, runner) == 0, "1: unloaded with requests in flight");
 	world->box.unloaded = runner;
 	world->seen->unloads++;
-	check_unload(world, runner);
+	if (world_has_turns(world) && is_turn_wanted(world, runner))
+		check_unload(world, runner);
+	else
+		check_preload(world, runner, false);
 	if (world->fault == FAULT_UNLOAD_FORGOTTEN)
 		scheduler_unloaded(world->scheduler, world->now_us);
 }
@@ -278,14 +297,18 @@ static void begin_load(struct world *world, struct runner *runner)
 	box->loading = runner;
 	box->load_since_us = world->now_us;
 	box->evicts = box->is_told && box->count + 1 > box->capacity && !box_has(box, runner);
+	if (waiting(world, runner) == 0 || !world_has_turns(world))
+		check_preload(world, runner, true);
 	world->seen->loads++;
 	world->seen->trials += box->evicts;
 	for (size_t i = 0; i < box->count && box->evicts; i++) {
-		world_demand(world, in_flight(world, box->loaded[i]) == 0,
+		world_demand(world, world_in_flight(world, box->loaded[i]) == 0,
 			"1: a load while one that may be evicted has requests in flight");
 		check_cut(world, box->loaded[i], runner);
 	}
 	world->is_patience_due = true;
+	if (!world_has_turns(world))
+		return;
 	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
 		struct job *job = &world->in_state[JOB_QUEUED][i]->job;
 
@@ -313,7 +336,7 @@ void world_carry_out(struct world *world, const struct scheduler_answer *answer)
 	case SCHEDULER_FREE:
 		world_demand(world, world->box.loading && answer->runner != world->box.loading,
 			"2: what holds no load up is unloaded");
-		world_demand(world, in_flight(world, answer->runner) == 0,
+		world_demand(world, world_in_flight(world, answer->runner) == 0,
 			"1: unloaded with requests in flight");
 		box_remove(&world->box, answer->runner);
 		break;
@@ -349,7 +372,7 @@ static void load_fails(struct world *world, bool is_answered)
 	bool is_final = scheduler_load_failed(world->scheduler, is_answered, world->now_us);
 
 	end_load(world, runner);
-	if (is_final)
+	if (is_final && world_has_turns(world))
 		fail_waiting(world, runner);
 }
 
@@ -359,12 +382,17 @@ static void load_succeeds(struct world *world)
 	struct runner *runner = box->loading;
 	int64_t took_us = world->now_us - box->load_since_us;
 
-	if (!box_make_room(world, runner))
+	if (!box_make_room(world, runner)) {
+		/* With fifo others were sent since. */
+		if (!world_has_turns(world))
+			return;
 		world_demand(world, !box->evicts, "1: a load that has to wait for one in use");
+	}
 	box_add(box, runner);
 	world_tell_residency(world);
 	end_load(world, runner);
-	world->loads_done += world->fault != FAULT_CAUSE_FORGOTTEN;
+	world->loads_done +=
+		world->fault != FAULT_CAUSE_FORGOTTEN && scheduler_load_project(world->scheduler);
 	scheduler_loaded(world->scheduler, took_us > 0 ? took_us : 1, world->now_us, world->now_us);
 }
 
@@ -405,7 +433,7 @@ void world_loader_breaks(struct world *world)
 {
 	struct box *box = &world->box;
 
-	if (!world_has_turns(world))
+	if (!world_has_box(world))
 		return;
 	if (residency_asked_us(world->residency))
 		residency_forget(world->residency);
@@ -425,7 +453,7 @@ void world_loader_breaks(struct world *world)
 
 void world_note_sent(struct world *world, const struct carried *carried)
 {
-	if (carried->job.runner)
+	if (carried->job.runner && world_has_turns(world))
 		turn_of(world, carried->job.runner)->served++;
 }
 
@@ -516,7 +544,8 @@ void check_turn_dispatch(struct world *world, const struct carried *carried)
 		"1: sent to one that a load may evict");
 	world_demand(world, runner->is_resident, "1: sent to a runner that is not loaded");
 	world_demand(world,
-		in_flight(world, runner) < (uint64_t)lane_limit(runner->lane, &world->settings),
+		world_in_flight(world, runner) <
+			(uint64_t)lane_limit(runner->lane, &world->settings),
 		"slots: more are sent to a runner than it serves");
 	world->seen->limits_moved +=
 		lane_limit(runner->lane, &world->settings) != lane_start(&world->settings);
@@ -534,7 +563,7 @@ void check_turn_dispatch(struct world *world, const struct carried *carried)
 /* With those that a client left behind. */
 static bool is_full(const struct world *world, const struct runner *runner)
 {
-	return in_flight(world, runner) + world_left(world, runner) >=
+	return world_in_flight(world, runner) + world_left(world, runner) >=
 	       (uint64_t)lane_limit(runner->lane, &world->settings);
 }
 

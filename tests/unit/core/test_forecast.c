@@ -470,6 +470,82 @@ static void test_a_load_prolongs_the_wait_of_its_own(void **state)
 	expect(1, 14);
 }
 
+/* Nobody is there but the one that fell idle, and is held for its client. */
+static void test_one_that_is_held_is_not_sent_away_before(void **state)
+{
+	box.held_until_us = 3 * S;
+	forecast_begin(forecast, &box);
+	add_key(1, "a", true);
+	add(add_key(2, "b", false), 0);
+	add(0, 1);
+	forecast_run(forecast);
+	expect(1, 0);
+	/* It serves its client for 4 s, by then nobody is held any more. */
+	expect(0, 14);
+	forecast_begin(forecast, &box);
+	add_key(1, "a", true);
+	add(add_key(2, "b", false), 0);
+	forecast_run(forecast);
+	expect(2, 13);
+}
+
+enum { MANY = 2000 };
+
+/* Each of its own project, of a runner that is loaded and of one that is not. */
+static void forecast_many(int64_t many[MANY], uint64_t slots)
+{
+	box.slots = slots;
+	forecast_begin(forecast, &box);
+	add_key(1, "a", true);
+	add_key(2, "b", false);
+	for (int i = 0; i < MANY; i++) {
+		const struct forecast_job job = {
+			.key = (size_t)(i % 2),
+			.project = (uint64_t)i,
+			.weight = 1,
+			.first_us = i,
+			.ends_us = -1,
+			.ret_start_us = &many[i],
+		};
+
+		many[i] = -1;
+		forecast_add_job(forecast, &job);
+	}
+	forecast_run(forecast);
+}
+
+/* With all steps it would be exactly that: two at a time, one runner after the other. */
+static void test_beyond_so_many_steps_a_coarser_rule_goes_on(void **state)
+{
+	static int64_t many[MANY];
+	const double first_runs_dry_us = MANY / 2 / 2 * 4 * S;
+
+	box.max_turn_wait_us = 0;
+	forecast_many(many, 2);
+	/* the last event may take some more */
+	assert_true(forecast_steps(forecast) >= FORECAST_STEPS_MOST);
+	assert_true(forecast_steps(forecast) < FORECAST_STEPS_MOST + 10 * MANY);
+	for (int i = 0; i < MANY; i++) {
+		double exact_us = i / 4 * 4 * S + (i % 2 ? first_runs_dry_us + 10 * S : 0);
+
+		assert_true((double)many[i] > exact_us - 4.1 * S);
+		assert_true((double)many[i] < exact_us + 4.1 * S);
+	}
+}
+
+static void test_few_take_few_steps(void **state)
+{
+	forecast_begin(forecast, &box);
+	add_key(1, "a", true);
+	for (int i = 0; i < JOBS; i++)
+		add(0, i);
+	forecast_run(forecast);
+	assert_true(forecast_steps(forecast) > 0);
+	assert_true(forecast_steps(forecast) < 10 * JOBS);
+	forecast_begin(forecast, &box);
+	assert_int_equal(forecast_steps(forecast), 0);
+}
+
 static void test_nothing_waits_and_no_slots(void **state)
 {
 	forecast_begin(forecast, &box);
@@ -509,6 +585,9 @@ int main(void)
 		UNIT(test_nothing_is_loaded_for_one_that_is_not_back),
 		UNIT(test_one_whose_wait_ends_takes_no_slot),
 		UNIT(test_a_load_prolongs_the_wait_of_its_own),
+		UNIT(test_one_that_is_held_is_not_sent_away_before),
+		UNIT(test_beyond_so_many_steps_a_coarser_rule_goes_on),
+		UNIT(test_few_take_few_steps),
 		UNIT(test_nothing_waits_and_no_slots),
 	};
 

@@ -133,8 +133,7 @@ static void test_adaptive_follows_what_answers_tell(void **state)
 		}
 		now_us += S;
 		answer.now_us = now_us;
-		answer.whole_ns = (now_us - jobs[ended].record.dispatched_us) * 1000;
-		answer.wait_ns = answer.whole_ns - S * 1000;
+		answer.wait_ns = (now_us - S - jobs[ended].record.dispatched_us) * 1000;
 		lane_answered(lane, &jobs[ended], &answer);
 		lane_released(lane, &jobs[ended], now_us);
 	}

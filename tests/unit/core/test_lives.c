@@ -107,6 +107,7 @@ static void assert_all_was_seen(const struct seen *seen)
 	assert_true(seen->left > 0 && seen->limits_moved > 0);
 	assert_true(seen->cuts > 0 && seen->holds > 0 && seen->overdue > 0);
 	assert_true(seen->came_back > 0);
+	assert_true(seen->preloads > 0 && seen->told > 0);
 	assert_true(seen->outranked > 0 && seen->capped > 0);
 	assert_true(seen->promoted > 0 && seen->crowded > 0);
 	assert_true(seen->retry_after_least > 0);
@@ -140,6 +141,8 @@ static void test_every_promise_holds_in_seeded_lives(void **state)
 		      " sendings past a capped job, %" PRIu64 " of aged ones, %" PRIu64
 		      " refused for their project's or model's places\n",
 		seen.outranked, seen.capped, seen.promoted, seen.crowded);
+	print_message("for nobody: %" PRIu64 " loads, %" PRIu64 " times a keep_alive\n",
+		seen.preloads, seen.told);
 	for (int i = 1; i < OUTCOME_COUNT; i++) {
 		if (seen.outcomes[i])
 			print_message("%10" PRIu64 " %s\n", seen.outcomes[i],

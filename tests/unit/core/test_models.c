@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "config/rules.h"
 
 enum { JOBS = 3, MANY = 200, KNOWN_MOST = 64 };
 
@@ -53,8 +54,11 @@ static void test_all_spellings_are_one_model(void **state)
 	assert_null(models_find(&models, "llama3:8b"));
 }
 
-static void test_the_newest_job_tells_the_cap(void **state)
+static void test_the_cap_is_that_of_the_rule_in_force(void **state)
 {
+	struct model_rule rule = {.name = (char *)"library/LLAMA3", .max_concurrent = 2};
+	struct rules rules = {.models = &rule, .models_count = 1};
+
 	jobs[0].policy.model_max_concurrent = 1;
 	enter(&jobs[0], "llama3");
 	job_set_state(&jobs[0], JOB_QUEUED);
@@ -62,11 +66,17 @@ static void test_the_newest_job_tells_the_cap(void **state)
 	jobs[1].policy.model_max_concurrent = 1;
 	enter(&jobs[1], "llama3");
 	assert_true(job_is_capped(&jobs[1]));
-	jobs[2].policy.model_max_concurrent = 2;
-	enter(&jobs[2], "llama3");
-	assert_false(job_is_capped(&jobs[1]));
 	enter(&jobs[2], "qwen");
+	/* A reload: who waits already need not wait for a newer job of the model. */
+	models_renew_caps(&models, &rules);
+	assert_false(job_is_capped(&jobs[1]));
 	assert_false(job_is_capped(&jobs[2]));
+	rule.max_concurrent = 1;
+	models_renew_caps(&models, &rules);
+	assert_true(job_is_capped(&jobs[1]));
+	rules.models_count = 0;
+	models_renew_caps(&models, &rules);
+	assert_false(job_is_capped(&jobs[1]));
 }
 
 /* Clients make up names. */
@@ -91,7 +101,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MODELS_TEST(test_all_spellings_are_one_model),
-		MODELS_TEST(test_the_newest_job_tells_the_cap),
+		MODELS_TEST(test_the_cap_is_that_of_the_rule_in_force),
 		MODELS_TEST(test_models_without_jobs_are_forgotten_beyond_some),
 	};
 

@@ -77,6 +77,18 @@ static void test_a_patience_that_cannot_be_true_is_none(void **state)
 	assert_int_equal(job.patience_due_us, 0);
 }
 
+/* The first answer was slow, the following ones are not. */
+static void test_a_doubt_goes_when_its_reason_goes(void **state)
+{
+	patience_update(&job, 21 * S);
+	assert_true(job.record.patience_doubted);
+	patience_update(&job, 4 * S);
+	assert_false(job.record.patience_doubted);
+	assert_int_equal(job.patience_due_us, 116 * S);
+	patience_update(&job, 21 * S);
+	assert_true(job.record.patience_doubted);
+}
+
 static void test_retry_after_leaves_half_of_what_is_spare(void **state)
 {
 	assert_int_equal(patience_retry_after(&job, 20 * S, 4 * S), 12);
@@ -130,6 +142,7 @@ int main(void)
 		UNIT(test_late_by_the_forecast),
 		UNIT(test_one_that_can_start_now_is_not_refused),
 		UNIT(test_a_patience_that_cannot_be_true_is_none),
+		UNIT(test_a_doubt_goes_when_its_reason_goes),
 		UNIT(test_retry_after_leaves_half_of_what_is_spare),
 		UNIT(test_the_sooner_bound_ends_the_wait),
 		UNIT(test_a_load_stops_the_queues_bound_only),

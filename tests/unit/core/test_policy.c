@@ -234,6 +234,29 @@ static void test_a_model_is_known_by_any_of_its_names(void **state)
 	assert_null(policy.model);
 }
 
+/* A body that takes longer than a reload must not bring an old cap back. */
+static void test_caps_are_those_of_the_rules_in_force(void **state)
+{
+	struct policy policy;
+
+	project.max_concurrent = 1;
+	project.max_queue_size = 3;
+	model.max_concurrent = 2;
+	policy = made();
+	policy_add_model(&policy, &settings, "llama3");
+	project.max_concurrent = 5;
+	project.max_queue_size = 7;
+	model.max_concurrent = 6;
+	policy_renew_caps(&policy, &settings, "p", "llama3");
+	assert_int_equal(policy.project_max_concurrent, 5);
+	assert_int_equal(policy.model_max_concurrent, 6);
+	assert_int_equal(policy.project_max_queue_size, 3);
+	settings.rules = (struct rules){0};
+	policy_renew_caps(&policy, &settings, "p", "llama3");
+	assert_int_equal(policy.project_max_concurrent, 0);
+	assert_int_equal(policy.model_max_concurrent, 0);
+}
+
 static enum job_class class_of(const char *word)
 {
 	return policy_class_of(word, strlen(word));
@@ -267,6 +290,7 @@ int main(void)
 		TEST(test_heartbeat_is_projects_then_agents),
 		TEST(test_docling_is_known_without_a_rule),
 		TEST(test_a_model_is_known_by_any_of_its_names),
+		TEST(test_caps_are_those_of_the_rules_in_force),
 		TEST(test_words_for_classes),
 	};
 

@@ -224,6 +224,7 @@ static void test_caps_of_projects_and_models_hold_in_order_of_arrival(void **sta
 	assert_next(NULL);
 	scheduler_report(scheduler, &view, &report);
 	assert_false(report.has_turns);
+	scheduler_rank(scheduler, &view);
 	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[1], reason), 1);
 	assert_string_equal(reason, "its project runs 1 of 1");
 	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[3], reason), 2);
@@ -235,6 +236,29 @@ static void test_caps_of_projects_and_models_hold_in_order_of_arrival(void **sta
 	scheduler_released(scheduler, &jobs[0], NOW_US, NOW_US);
 	job_set_state(&jobs[0], JOB_QUEUED); /* refused */
 	send(0);
+}
+
+/* A reload: the new caps hold at once, in both directions. */
+static void test_caps_follow_the_rules_in_force(void **state)
+{
+	struct project_rule project = {.name = (char *)"p", .max_concurrent = 2};
+	struct model_rule model = {.name = (char *)"m", .max_concurrent = 1};
+
+	settings.max_concurrent = 4;
+	settings.keep_alive = (char *)"";
+	enter(0, "p", "m");
+	enter(1, "p", "m");
+	enter(2, "q", "n");
+	enter(3, "q", "n");
+	enter(4, "q", "n");
+	send(0);
+	assert_next(&jobs[2]); /* not the second: one of its project runs */
+	settings.rules = (struct rules){.projects = &project, .projects_count = 1};
+	scheduler_prepare(scheduler, &settings);
+	assert_next(&jobs[1]);
+	settings.rules = (struct rules){.models = &model, .models_count = 1};
+	scheduler_prepare(scheduler, &settings);
+	assert_next(&jobs[2]);
 }
 
 static void test_projects_and_models_are_counted_before_a_job_enters(void **state)
@@ -259,9 +283,8 @@ static void test_projects_and_models_are_counted_before_a_job_enters(void **stat
 static void test_the_place_in_order_of_arrival_is_told(void **state)
 {
 	char reason[SCHEDULER_REASON_BYTES];
-	struct scheduler_report report;
 
-	scheduler_report(scheduler, &view, &report);
+	scheduler_rank(scheduler, &view);
 	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[0], reason), 1);
 	assert_int_equal(scheduler_explain(scheduler, &view, &jobs[1], reason), 2);
 	assert_string_equal(reason, "waits for a free slot, 1 before this one");
@@ -289,6 +312,7 @@ int main(void)
 		SCHEDULER_TEST(test_mean_service_time_starts_with_the_first_sample_and_follows),
 		SCHEDULER_TEST(test_slot_held_for_no_time_is_no_mean),
 		SCHEDULER_TEST(test_caps_of_projects_and_models_hold_in_order_of_arrival),
+		SCHEDULER_TEST(test_caps_follow_the_rules_in_force),
 		SCHEDULER_TEST(test_projects_and_models_are_counted_before_a_job_enters),
 		SCHEDULER_TEST(test_the_place_in_order_of_arrival_is_told),
 		SCHEDULER_TEST(test_destroying_nothing_is_fine),

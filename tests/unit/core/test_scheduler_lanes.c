@@ -144,7 +144,6 @@ static void finish(struct job *job, int64_t wait_us)
 	const struct lane_answer answer = {.now_us = now_us,
 		.was_loaded = true,
 		.wait_ns = wait_us * 1000,
-		.whole_ns = held_us * 1000,
 		.prompt_tokens = -1,
 		.tokens = 10};
 

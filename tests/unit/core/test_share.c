@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "config/rules.h"
 
 enum { JOBS = 4, MANY = 300, KNOWN_MOST = 256 };
 
@@ -60,6 +61,29 @@ static void test_a_job_is_counted_in_its_project_and_class(void **state)
 	assert_ptr_equal(enter(&jobs[1], "p", CLASS_NORMAL), share);
 	assert_ptr_equal(shares_find(&shares, "p"), share);
 	assert_null(shares_find(&shares, "q"));
+}
+
+static void test_the_cap_is_that_of_the_rule_in_force(void **state)
+{
+	struct project_rule rule = {.name = (char *)"p", .max_concurrent = 1};
+	struct rules rules = {.projects = &rule, .projects_count = 1};
+
+	enter(&jobs[0], "p", CLASS_NORMAL);
+	enter(&jobs[1], "p", CLASS_NORMAL);
+	enter(&jobs[2], "q", CLASS_NORMAL);
+	job_set_state(&jobs[0], JOB_CONNECTING);
+	assert_false(job_is_capped(&jobs[1]));
+	shares_renew_caps(&shares, &rules);
+	assert_true(job_is_capped(&jobs[1]));
+	assert_false(job_is_capped(&jobs[2]));
+	rule.max_concurrent = 2;
+	shares_renew_caps(&shares, &rules);
+	assert_false(job_is_capped(&jobs[1]));
+	rule.max_concurrent = 1;
+	shares_renew_caps(&shares, &rules);
+	rules.projects_count = 0;
+	shares_renew_caps(&shares, &rules);
+	assert_false(job_is_capped(&jobs[1]));
 }
 
 /* All who do not say who they are. */
@@ -145,6 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SHARE_TEST(test_a_job_is_counted_in_its_project_and_class),
+		SHARE_TEST(test_the_cap_is_that_of_the_rule_in_force),
 		SHARE_TEST(test_no_project_is_one_too),
 		SHARE_TEST(test_a_charge_is_corrected_when_it_is_over_and_divided_by_the_weight),
 		SHARE_TEST(test_a_job_without_a_share_is_nobodys),

@@ -43,7 +43,6 @@ static void test_beside_it_only_what_is_loaded_is_sent_and_nothing_is_moved(void
 
 static void test_before_it_nothing_is_sent_and_the_reason_is_told(void **state)
 {
-	struct scheduler_report report;
 	char reason[SCHEDULER_REASON_BYTES];
 	struct scheduler_view seen;
 	struct job *job;
@@ -54,7 +53,7 @@ static void test_before_it_nothing_is_sent_and_the_reason_is_told(void **state)
 	seen = view();
 	seen.company = COMPANY_BEFORE;
 	seen.paused = true;
-	scheduler_report(scheduler, &seen, &report);
+	scheduler_rank(scheduler, &seen);
 	scheduler_explain(scheduler, &seen, job, reason);
 	assert_string_equal(reason, "an upgrade: what came before it is served first");
 }

@@ -295,6 +295,92 @@ static void test_a_late_list_is_no_verdict_on_what_fits(void **state)
 	expect_verdict(SCHEDULER_LOAD, "b:latest");
 }
 
+/* "b" is loaded beside "a", which is not listed any more when that is done. */
+static void load_beside_one_that_goes(void)
+{
+	add("b");
+	expect_verdict(SCHEDULER_LOAD, "b:latest");
+	loaded("b", NULL);
+	send_next(&jobs[job_count - 1]);
+	finish(&jobs[job_count - 1]);
+	now_us += S;
+	tell("b", NULL);
+	add("a");
+}
+
+/* /api/ps: "a" alone, until then. */
+static void tell_expiry(int64_t expires_us)
+{
+	residency_begin(residency);
+	residency_add(residency, "a", 1, 1, 4096);
+	residency_add_expiry_us(residency, expires_us);
+	residency_end(residency, now_us);
+}
+
+static void test_one_that_expired_during_a_load_was_not_evicted(void **state)
+{
+	tell_expiry(now_us + LOAD_US / 2);
+	load_beside_one_that_goes();
+	expect_verdict(SCHEDULER_LOAD, "a:latest"); /* a trial again */
+}
+
+static void test_one_that_had_not_expired_was_evicted(void **state)
+{
+	tell_expiry(now_us + LOAD_US + 1);
+	load_beside_one_that_goes();
+	expect_verdict(SCHEDULER_UNLOAD, "b:latest");
+}
+
+static void test_one_that_a_client_unloads_during_a_load_was_not_evicted(void **state)
+{
+	tell_expiry(0);
+	add("b");
+	expect_verdict(SCHEDULER_LOAD, "b:latest");
+	residency_note_unloaded(residency, "a");
+	expect_nothing();
+	loaded("b", NULL);
+	send_next(&jobs[0]);
+	finish(&jobs[0]);
+	now_us += S;
+	add("a");
+	expect_verdict(SCHEDULER_LOAD, "a:latest");
+}
+
+/* Others may have used the memory. */
+static void test_what_did_not_fit_is_tried_again_later(void **state)
+{
+	tell("a", NULL);
+	load_beside_one_that_goes();
+	expect_verdict(SCHEDULER_UNLOAD, "b:latest");
+	unloaded(NULL);
+	load("a:latest");
+	send_next(&jobs[1]);
+	finish(&jobs[1]);
+	now_us += FITS_AGAIN_US;
+	tell("a", NULL);
+	add("b");
+	expect_verdict(SCHEDULER_LOAD, "b:latest");
+}
+
+/* Somebody else loaded the other one: both are there. */
+static void test_what_did_not_fit_fits_when_it_is_seen_together(void **state)
+{
+	tell("a", NULL);
+	load_beside_one_that_goes();
+	expect_verdict(SCHEDULER_UNLOAD, "b:latest");
+	unloaded(NULL);
+	load("a:latest");
+	send_next(&jobs[1]);
+	finish(&jobs[1]);
+	now_us += S;
+	tell("a", "b");
+	expect_nothing();
+	now_us += S;
+	tell("a", NULL);
+	add("b");
+	expect_verdict(SCHEDULER_LOAD, "b:latest");
+}
+
 /* Another key of a model that is busy waits for its turn like any. */
 static void test_a_sibling_waits_until_the_floor(void **state)
 {
@@ -427,6 +513,11 @@ int main(void)
 		OLLAMA_TEST(test_one_that_was_seen_is_loaded_again_when_it_vanished),
 		OLLAMA_TEST(test_nothing_is_known_while_an_unload_is_under_way),
 		OLLAMA_TEST(test_a_late_list_is_no_verdict_on_what_fits),
+		OLLAMA_TEST(test_one_that_expired_during_a_load_was_not_evicted),
+		OLLAMA_TEST(test_one_that_had_not_expired_was_evicted),
+		OLLAMA_TEST(test_one_that_a_client_unloads_during_a_load_was_not_evicted),
+		OLLAMA_TEST(test_what_did_not_fit_is_tried_again_later),
+		OLLAMA_TEST(test_what_did_not_fit_fits_when_it_is_seen_together),
 		OLLAMA_TEST(test_a_sibling_waits_until_the_floor),
 		OLLAMA_TEST(test_beyond_the_largest_set_one_goes),
 		OLLAMA_TEST(test_a_dry_one_gives_way_before_one_with_work),

@@ -31,7 +31,7 @@ static int64_t place(const struct job *job)
 	struct scheduler_view seen = view();
 	char reason[SCHEDULER_REASON_BYTES];
 
-	report();
+	scheduler_rank(scheduler, &seen);
 	return scheduler_explain(scheduler, &seen, job, reason);
 }
 
@@ -84,6 +84,50 @@ static void test_places_follow_what_is_served_and_what_is_next(void **state)
 	assert_int_equal(place(&jobs[3]), 5);
 	assert_int_equal(place(&jobs[0]), 6);
 	explain(&jobs[0], "a:latest is being served, 2 left; many:latest next");
+}
+
+/* The rule's index would take the many first; those that are overdue go before them. */
+static void test_places_follow_who_is_overdue(void **state)
+{
+	settings.max_concurrent = 1;
+	tell(NULL, NULL);
+	add("a");
+	load("a:latest");
+	send_next(&jobs[0]);
+	now_us += S / 10; /* so jobs are known to be short, and loads to be dear */
+	finish(&jobs[0]);
+	add("a");
+	add("first");
+	now_us += S;
+	add("second");
+	now_us += 6 * S;
+	for (int i = 0; i < 6; i++)
+		add("many");
+	now_us += 40 * S;
+	next();
+	expect_report(TURN_LOADING, "first:latest", "second:latest");
+	assert_int_equal(place(&jobs[1]), 1);
+	assert_int_equal(place(&jobs[2]), 2);
+	assert_int_equal(place(&jobs[3]), 3);
+	assert_int_equal(place(&jobs[4]), 4);
+	assert_int_equal(place(&jobs[9]), 9);
+}
+
+/* Two projects go on by turns, though one has sent all of its jobs first. */
+static void test_places_follow_the_shares(void **state)
+{
+	settings.max_concurrent = 1;
+	tell("a", NULL);
+	for (int i = 0; i < 3; i++)
+		add_with("a", "p", NULL);
+	for (int i = 0; i < 2; i++)
+		add_with("a", "q", NULL);
+	next();
+	assert_int_equal(place(&jobs[0]), 1);
+	assert_int_equal(place(&jobs[3]), 2);
+	assert_int_equal(place(&jobs[1]), 3);
+	assert_int_equal(place(&jobs[4]), 4);
+	assert_int_equal(place(&jobs[2]), 5);
 }
 
 static void test_one_without_a_runner_is_before_all(void **state)
@@ -179,6 +223,8 @@ int main(void)
 		REPORT_TEST(test_states_have_names),
 		REPORT_TEST(test_a_load_is_told_to_those_who_wait_for_it_and_to_others),
 		REPORT_TEST(test_places_follow_what_is_served_and_what_is_next),
+		REPORT_TEST(test_places_follow_who_is_overdue),
+		REPORT_TEST(test_places_follow_the_shares),
 		REPORT_TEST(test_one_without_a_runner_is_before_all),
 		REPORT_TEST(test_what_gives_way_is_told),
 		REPORT_TEST(test_a_hold_is_told),

@@ -196,10 +196,9 @@ static inline void unloaded(const char *left)
 static inline void explain(const struct job *job, const char *expected)
 {
 	struct scheduler_view seen = view();
-	struct scheduler_report unused;
 	char reason[SCHEDULER_REASON_BYTES];
 
-	scheduler_report(scheduler, &seen, &unused);
+	scheduler_rank(scheduler, &seen);
 	scheduler_explain(scheduler, &seen, job, reason);
 	assert_string_equal(reason, expected);
 }

@@ -5,8 +5,11 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/compiler.h"
+#include "config/settings.h"
 #include "observe/stats.h"
 
 enum { ARRIVED_US = 1000000, MS = 1000 };
@@ -134,6 +137,87 @@ static void test_each_job_belongs_to_a_project_and_a_model(void **state)
 	assert_int_equal(stats.ladders[1].latency[COUNTER_CANCELLED].count, 1);
 }
 
+static void add_of(struct stats *stats, const char *project, const char *model)
+{
+	char a_project[16];
+	char a_model[16];
+	struct record record = job(OUTCOME_SUCCESS, 1000, 3000);
+
+	snprintf(a_project, sizeof(a_project), "%s", project);
+	snprintf(a_model, sizeof(a_model), "%s", model);
+	record.project = a_project;
+	record.model = a_model;
+	record.prompt_eval_count = 7;
+	add(stats, record);
+}
+
+/* What gave way is counted among the others: sums stay whole. */
+static void test_who_gives_way_joins_the_others(void **state)
+{
+	static struct stats stats;
+	char name[16];
+	uint64_t ended = 0;
+
+	memset(&stats, 0, sizeof(stats));
+	for (int i = 0; i < NAME_TABLE_MOST; i++) {
+		snprintf(name, sizeof(name), "junk%d", i);
+		stats_meet_project(&stats, name);
+		add_of(&stats, name, name);
+	}
+	add_of(&stats, "junk0", "junk0");
+	add_of(&stats, "real", "real");
+	assert_string_equal(name_table_get(&stats.project_names, 1), "real");
+	assert_int_equal(stats.projects[1].ended[COUNTER_COMPLETED], 1);
+	assert_int_equal(stats.projects[NAME_TABLE_OTHER].prompt.count, 7);
+	assert_int_equal(stats.projects[NAME_TABLE_OTHER].wait_us.count, 1);
+	assert_int_equal(
+		histogram_quantile(&stats.projects[NAME_TABLE_OTHER].latency_us, 1.0), 3000 * MS);
+	assert_string_equal(name_table_get(&stats.model_names, 1), "real:latest");
+	assert_int_equal(stats.ladders[1].wait.count, 1);
+	assert_int_equal(stats.ladders[NAME_TABLE_OTHER].wait.count, 1);
+	assert_int_equal(stats.ladders[NAME_TABLE_OTHER].latency[COUNTER_COMPLETED].count, 1);
+	for (int i = 0; i < NAME_TABLE_ROOM; i++)
+		ended += stats.projects[i].ended[COUNTER_COMPLETED];
+	assert_int_equal(ended, NAME_TABLE_MOST + 2);
+}
+
+/* In each list of the file and in preload. */
+static void test_names_of_the_configuration_stay(void **state)
+{
+	static struct stats stats;
+	char ruled[] = "ruled", keyed[] = "keyed", known[] = "known", heard[] = "heard";
+	char model[] = "M", preloaded[] = "p";
+	struct project_rule project = {.name = ruled};
+	struct model_rule model_rule = {.name = model};
+	struct agent_rule agents[] = {{.project = known}, {.project = NULL}};
+	struct listener_rule listener = {.project = heard};
+	struct api_key api_key = {.project = keyed};
+	char *preload[] = {preloaded, NULL};
+	struct settings settings = {
+		.rules = {&project, 1, &model_rule, 1, agents, 2, &listener, 1},
+		.api_keys = &api_key,
+		.api_keys_count = 1,
+		.preload = preload,
+	};
+	const char *const projects[] = {ruled, keyed, known, heard};
+	char name[16];
+
+	memset(&stats, 0, sizeof(stats));
+	stats_prepare(&stats, &settings);
+	for (int i = 0; i < 2 * NAME_TABLE_MOST; i++) {
+		snprintf(name, sizeof(name), "junk%d", i);
+		add_of(&stats, name, name);
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(projects); i++)
+		assert_int_equal(name_table_find(&stats.project_names, projects[i]), i);
+	assert_int_equal(stats.project_names.kept, ARRAY_LENGTH(projects));
+	assert_int_equal(name_table_find(&stats.model_names, "m:latest"), 0);
+	assert_int_equal(name_table_find(&stats.model_names, "p:latest"), 1);
+	settings.api_keys_count = 0;
+	stats_prepare(&stats, &settings);
+	assert_int_equal(stats.project_names.kept, ARRAY_LENGTH(projects) - 1);
+}
+
 static void test_our_own_load_belongs_to_its_cause(void **state)
 {
 	static struct stats stats;
@@ -219,6 +303,8 @@ int main(void)
 		cmocka_unit_test(test_latencies_are_of_successes_by_warm_and_cold),
 		cmocka_unit_test(test_passes_do_not_count),
 		cmocka_unit_test(test_each_job_belongs_to_a_project_and_a_model),
+		cmocka_unit_test(test_who_gives_way_joins_the_others),
+		cmocka_unit_test(test_names_of_the_configuration_stay),
 		cmocka_unit_test(test_our_own_load_belongs_to_its_cause),
 		cmocka_unit_test(test_tokens_count_apart_from_those_that_were_timed),
 		cmocka_unit_test(test_the_time_between_tokens),

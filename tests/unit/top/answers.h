@@ -15,7 +15,11 @@ static const char stats_answer[] =
 	"\"name\":"
 	"\"llama3:latest\",\"size_vram\":8356944198,\"vram_share\":0.5,\"context_length\":4096}],"
 	"\"upstream\":{\"url\":\"http://"
-	"127.0.0.1:11434\",\"state\":\"up\",\"version\":\"0.32.15\"},"
+	"127.0.0.1:11434\",\"state\":\"up\",\"version\":\"0.32.15\","
+	"\"foreign_activity\":{\"count\":2,\"model\":\"phi4:latest\",\"age_s\":12.5}},"
+	"\"projects\":{\"a/b\":{\"waiting\":1,\"served_s\":25.0,\"latency_ms\":{\"p50\":3}},"
+	"\"zoo\":{\"served_s\":75.0},\"idle\":{\"served_s\":0}},\"cut_prompts\":{\"count\":3,"
+	"\"projects\":{\"zoo\":3}},\"request_log_dropped\":4,"
 	"\"paused\":true,\"uptime_s\":3723.4}";
 
 static const char jobs_answer[] =

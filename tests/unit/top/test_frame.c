@@ -77,6 +77,11 @@ static void test_all_of_it_stands_in_a_printed_frame(void **state)
 		"Answers mean 17.1 s, 57 % warm, 1 loads of 6.0 s",
 		"Turn    serving llama3:latest for 8.1 s, 12 served, 7 left",
 		"Loaded  llama3:latest 7.8 GiB, 50 % on the GPU, context 4096",
+		"Used by zoo 75 %, a/b 25 %",
+		"Foreign traffic: another program uses this Ollama past the queue, last with "
+		"phi4:latest 12.5 s ago",
+		"Cut prompts: 3 were longer than the context; raise num_ctx",
+		"Log lines lost: 4 could not be written",
 		"ID     PROJECT    CLASS  MODEL  OPERATION STATE        AGE   WAIT PLACE FORECAST "
 		"TOKENS TOK/S REASON",
 		"run    zoo        normal llama3 chat      streaming 12.1 s   5 ms     -        -  "
@@ -97,6 +102,12 @@ static void test_all_of_it_stands_in_a_printed_frame(void **state)
 	for (size_t i = 0; i < fixture.frame.count; i++)
 		assert_string_equal(fixture.frame.lines[i].text, expected[i]);
 	assert_int_equal(line_with(&fixture, "Loaded")->look, FRAME_ALARM);
+	assert_int_equal(line_with(&fixture, "Foreign")->look, FRAME_ALARM);
+	/* what was a quarter of an hour ago is over */
+	fixture.now.foreign_age_s = 901;
+	fixture.now.cut_prompts = fixture.now.log_dropped = 0;
+	make(&fixture);
+	assert_int_equal(fixture.frame.count, sizeof(expected) / sizeof(expected[0]) - 3);
 	tear_down(&fixture);
 }
 
@@ -108,6 +119,18 @@ static void check_fits(struct fixture *fixture, size_t columns, size_t rows)
 	assert_true(fixture->frame.count <= (rows > LEAST_ROWS ? rows : LEAST_ROWS));
 	for (size_t i = 0; i < fixture->frame.count; i++)
 		assert_true(printable_columns(fixture->frame.lines[i].text, true) <= columns);
+}
+
+static void test_no_turn_is_said_in_words(void **state)
+{
+	struct fixture fixture;
+
+	set_up(&fixture, 0, 0);
+	free(fixture.now.turn_runner);
+	fixture.now.turn_runner = NULL;
+	make(&fixture);
+	assert_non_null(line_with(&fixture, "Turn    no model has work"));
+	tear_down(&fixture);
 }
 
 static void test_every_size_of_screen_is_kept_to(void **state)
@@ -222,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_of_it_stands_in_a_printed_frame),
+		cmocka_unit_test(test_no_turn_is_said_in_words),
 		cmocka_unit_test(test_every_size_of_screen_is_kept_to),
 		cmocka_unit_test(test_the_keys_stand_in_the_last_line),
 		cmocka_unit_test(test_the_selected_one_is_shown_in_full),

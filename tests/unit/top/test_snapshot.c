@@ -25,6 +25,13 @@ static void test_stats_are_read(void **state)
 	assert_string_equal(now.paused, "true");
 	assert_int_equal(now.runners_count, 1);
 	assert_true(now.runners[0].vram_share == 0.5);
+	assert_true(now.foreign_count == 2);
+	assert_string_equal(now.foreign_model, "phi4:latest");
+	/* who used most first, and who used nothing not at all */
+	assert_int_equal(now.projects_count, 2);
+	assert_string_equal(now.projects[0].name, "zoo");
+	assert_string_equal(now.projects[1].name, "a/b");
+	assert_true(now.projects[1].served_s == 25);
 	snapshot_finish(&now);
 }
 

@@ -1,9 +1,9 @@
 /*
  * Points in time as people and log lines write them (ISO 8601) and back. UTC unless an offset says
- * otherwise. Called by report/line and report/options; units: microseconds since 1970.
+ * otherwise. Called by report and back/probe; units: microseconds since 1970.
  */
-#ifndef SO_REPORT_MOMENT_H
-#define SO_REPORT_MOMENT_H
+#ifndef SO_BASE_MOMENT_H
+#define SO_BASE_MOMENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "report/moment.h"
+#include "base/moment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
