@@ -258,6 +258,9 @@ static bool write_body(const struct exchange *exchange, struct evbuffer *out)
 
 	if (!outgoing->fill_body)
 		return true;
+	/* A body in a file then goes to the socket without a way through our memory. */
+	if (!pool_is_tls(exchange->pool))
+		evbuffer_set_flags(out, EVBUFFER_FLAG_DRAINS_TO_FD);
 	if (outgoing->fill_body(exchange->arg, out) &&
 		evbuffer_get_length(out) == outgoing->body_bytes)
 		return true;

@@ -340,6 +340,9 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
 {
 	struct connection *connection = arg;
 
+	/* evhttp takes, some times for each chunk */
+	if (info->n_added == 0)
+		return;
 	if (connection->watch)
 		connection->watch->on_input(
 			connection->watch_arg, info->n_added, evbuffer_get_length(buffer));

@@ -112,7 +112,9 @@ MUST_CHECK bool pool_read_more(int fd, struct evbuffer *input);
 struct connection_watch {
 	/* `left` bytes wait to be sent. */
 	void (*on_output)(void *arg, size_t added, size_t removed, size_t left);
-	/* `held` bytes were read and not yet taken by evhttp; the last `added` of them just now. */
+	/* `held` bytes were read and not yet taken by evhttp; the last `added` > 0 of them just
+	 * now.
+	 */
 	void (*on_input)(void *arg, size_t added, size_t held);
 };
 

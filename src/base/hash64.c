@@ -17,33 +17,49 @@ static uint64_t mix(uint64_t word)
 }
 
 /* One multiplication for each eight bytes of a body: hash64_value() mixes once more. */
-static void add_word(struct hash64 *hash, const unsigned char *bytes)
+static uint64_t add_word(uint64_t state, const unsigned char *bytes)
 {
 	uint64_t word;
 
 	memcpy(&word, bytes, sizeof(word));
-	hash->state = (hash->state ^ word ^ MIX_ONE) * FACTOR;
-	hash->state ^= hash->state >> 32;
+	state = (state ^ word ^ MIX_ONE) * FACTOR;
+	return state ^ (state >> 32);
+}
+
+static void add_blocks(struct hash64 *hash, const unsigned char *at, size_t blocks)
+{
+	uint64_t state[HASH64_LANES];
+
+	memcpy(state, hash->state, sizeof(state));
+	for (; blocks > 0; blocks--, at += HASH64_BLOCK_BYTES) {
+		for (size_t i = 0; i < HASH64_LANES; i++)
+			state[i] = add_word(state[i], at + i * WORD_BYTES);
+	}
+	memcpy(hash->state, state, sizeof(state));
 }
 
 void hash64_feed(struct hash64 *hash, const void *bytes, size_t length)
 {
 	const unsigned char *at = bytes;
-	size_t used = hash->length % WORD_BYTES;
+	size_t used = hash->length % HASH64_BLOCK_BYTES;
+	size_t blocks;
 
 	hash->length += length;
 	if (used > 0) {
-		size_t take = WORD_BYTES - used < length ? WORD_BYTES - used : length;
+		size_t take =
+			HASH64_BLOCK_BYTES - used < length ? HASH64_BLOCK_BYTES - used : length;
 
 		memcpy(hash->rest + used, at, take);
 		at += take;
 		length -= take;
-		if (used + take < WORD_BYTES)
+		if (used + take < HASH64_BLOCK_BYTES)
 			return;
-		add_word(hash, hash->rest);
+		add_blocks(hash, hash->rest, 1);
 	}
-	for (; length >= WORD_BYTES; length -= WORD_BYTES, at += WORD_BYTES)
-		add_word(hash, at);
+	blocks = length / HASH64_BLOCK_BYTES;
+	add_blocks(hash, at, blocks);
+	at += blocks * HASH64_BLOCK_BYTES;
+	length -= blocks * HASH64_BLOCK_BYTES;
 	if (length > 0)
 		memcpy(hash->rest, at, length);
 }
@@ -51,11 +67,15 @@ void hash64_feed(struct hash64 *hash, const void *bytes, size_t length)
 uint64_t hash64_value(const struct hash64 *hash)
 {
 	struct hash64 whole = *hash;
-	size_t used = hash->length % WORD_BYTES;
+	size_t used = hash->length % HASH64_BLOCK_BYTES;
+	uint64_t value = hash->length;
 
-	memset(whole.rest + used, 0, WORD_BYTES - used);
-	add_word(&whole, whole.rest);
-	return mix(whole.state ^ whole.length);
+	memset(whole.rest + used, 0, HASH64_BLOCK_BYTES - used);
+	add_blocks(&whole, whole.rest, 1);
+	/* the lanes' order counts */
+	for (size_t i = 0; i < HASH64_LANES; i++)
+		value = mix(value * FACTOR + whole.state[i]);
+	return value;
 }
 
 uint64_t hash64_text(const char *text)

@@ -10,10 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Words that are hashed side by side: one alone would wait for each multiplication. */
+enum { HASH64_LANES = 4, HASH64_BLOCK_BYTES = 8 * HASH64_LANES };
+
 struct hash64 {
-	uint64_t state;
+	uint64_t state[HASH64_LANES];
 	uint64_t length;
-	unsigned char rest[8]; /* bytes that do not fill a word yet */
+	unsigned char rest[HASH64_BLOCK_BYTES]; /* bytes that do not fill a block yet */
 };
 
 /* A zeroed struct is the hash of nothing. */

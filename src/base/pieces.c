@@ -17,8 +17,9 @@ void pieces_feed_from(struct evbuffer *buffer, size_t from,
 	while (done < length) {
 		int count;
 
-		evbuffer_ptr_set(buffer, &place, done, EVBUFFER_PTR_SET);
-		count = evbuffer_peek(buffer, -1, &place, pieces, PIECES_AT_ONCE);
+		if (done > 0)
+			evbuffer_ptr_set(buffer, &place, done, EVBUFFER_PTR_SET);
+		count = evbuffer_peek(buffer, -1, done > 0 ? &place : NULL, pieces, PIECES_AT_ONCE);
 		if (count > PIECES_AT_ONCE)
 			count = PIECES_AT_ONCE;
 		for (int i = 0; i < count; i++) {

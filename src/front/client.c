@@ -20,14 +20,9 @@
 #include "io/tls.h"
 
 enum {
-	/* The tail of the output that still counts as room: a user that was told to wait goes on
-	   well before the socket runs dry. */
-	OUTPUT_LOW_BYTES = 64 * 1024,
 	/* Body bytes handed on in one call: a page's worth of base64, yet no other connection waits
 	   long (STYLE B3.5). */
 	BODY_MOST_BYTES = 256 * 1024,
-	/* One read of the socket. libevent's default of 16 KiB is a bottleneck for images. */
-	READ_MOST_BYTES = 256 * 1024,
 	/* Far above what any client sends (browsers: about 30), far below what would make a search
 	   through them cost. */
 	HEAD_FIELDS_MOST = 1000,
@@ -39,13 +34,35 @@ static void on_readable(struct bufferevent *connection, void *arg);
 static void on_writable(struct bufferevent *connection, void *arg);
 static void on_event(struct bufferevent *connection, short what, void *arg);
 
+/* A TLS connection is its bufferevent's. */
+static void keep_connection(struct client *client, struct bufferevent *connection)
+{
+	client->connection = connection;
+	client->input = bufferevent_get_input(connection);
+	client->output = bufferevent_get_output(connection);
+	bufferevent_setcb(connection, on_readable, on_writable, on_event, client);
+	bufferevent_setwatermark(connection, EV_WRITE, CLIENT_OUTPUT_LOW_BYTES, 0);
+	bufferevent_set_max_single_read(connection, CLIENT_MOVED_BYTES);
+	bufferevent_set_max_single_write(connection, CLIENT_MOVED_BYTES);
+}
+
+/* A plain one needs no more than its socket and two buffers: half a kilobyte less for each. */
+static void keep_socket(struct client *client, struct bufferevent *connection)
+{
+	bufferevent_setfd(connection, -1);
+	bufferevent_free(connection);
+	client->input = evbuffer_new();
+	client->output = evbuffer_new();
+	if (!client->input || !client->output)
+		mem_out(sizeof(*client));
+}
+
 struct client *client_create(struct clients *clients, struct bufferevent *connection,
 	const char *ip, bool is_loopback, bool is_tls)
 {
 	struct client *client = mem_zalloc(sizeof(*client));
 
 	client->clients = clients;
-	client->connection = connection;
 	client->fd = bufferevent_getfd(connection);
 	client->ip = mem_strdup(ip);
 	client->is_loopback = is_loopback;
@@ -56,12 +73,10 @@ struct client *client_create(struct clients *clients, struct bufferevent *connec
 	list_init(&client->dirty_link);
 	list_append(&clients->all, &client->link);
 	clients->count++;
-	bufferevent_setcb(connection, on_readable, on_writable, on_event, client);
-	bufferevent_setwatermark(connection, EV_WRITE, OUTPUT_LOW_BYTES, 0);
-	bufferevent_set_max_single_read(connection, READ_MOST_BYTES);
-	bufferevent_set_max_single_write(connection, READ_MOST_BYTES);
-	if (!is_tls)
-		bufferevent_disable(connection, EV_READ | EV_WRITE);
+	if (is_tls)
+		keep_connection(client, connection);
+	else
+		keep_socket(client, connection);
 	client_input_start(client);
 	client_arm(client);
 	return client;
@@ -70,16 +85,21 @@ struct client *client_create(struct clients *clients, struct bufferevent *connec
 static void destroy_client(void *object)
 {
 	struct client *client = object;
-	struct evbuffer *input = bufferevent_get_input(client->connection);
 
 	/* a head that did not become complete may hold a key all the same */
 	if (!client->has_head)
-		pieces_wipe(input, evbuffer_get_length(input));
+		pieces_wipe(client->input, evbuffer_get_length(client->input));
 	request_head_finish(&client->head);
 	if (client->timer)
 		event_free(client->timer);
 	client_input_finish(client);
-	bufferevent_free(client->connection);
+	if (client->is_tls) {
+		bufferevent_free(client->connection);
+	} else {
+		evbuffer_free(client->input);
+		evbuffer_free(client->output);
+		evutil_closesocket(client->fd);
+	}
 	settings_return(client->key_settings);
 	free(client->ip);
 	free(client->listen);
@@ -127,8 +147,10 @@ void client_close(struct client *client, enum outcome why)
 	client_set_state(client, CLIENT_CLOSED);
 	client_output_finish(client);
 	client_input_stop(client);
-	bufferevent_disable(client->connection, EV_READ | EV_WRITE);
-	bufferevent_setcb(client->connection, NULL, NULL, NULL, NULL);
+	if (client->is_tls) {
+		bufferevent_disable(client->connection, EV_READ | EV_WRITE);
+		bufferevent_setcb(client->connection, NULL, NULL, NULL, NULL);
+	}
 	if (client->timer)
 		evtimer_del(client->timer);
 	if (client->is_watched)
@@ -190,7 +212,7 @@ static void forget_request(struct client *client)
 static bool process_head(struct client *client)
 {
 	struct clients *clients = client->clients;
-	struct evbuffer *input = bufferevent_get_input(client->connection);
+	struct evbuffer *input = client->input;
 	struct head_limits limits = {
 		.head_bytes = (size_t)clients->settings->head_max,
 		.target_bytes = TARGET_MOST_BYTES,
@@ -237,7 +259,7 @@ void client_body_failed(struct client *client, enum outcome why)
 /* Hands on what came of the body. false: nothing more to do now. */
 static bool process_body(struct client *client)
 {
-	struct evbuffer *input = bufferevent_get_input(client->connection);
+	struct evbuffer *input = client->input;
 	struct evbuffer *piece;
 	enum intake_status status;
 	size_t length;
@@ -269,7 +291,7 @@ static bool process_body(struct client *client)
 /* Pipelined bytes stay where they are; only a hang-up matters now. */
 static bool process_while_answering(struct client *client)
 {
-	if (evbuffer_get_length(bufferevent_get_input(client->connection)) > 0)
+	if (evbuffer_get_length(client->input) > 0)
 		stop_reading(client);
 	return false;
 }
@@ -288,7 +310,7 @@ static void shut(struct client *client)
 /* Throws the rest of the body away, so that no RST eats the answer (PRODUCT 2). */
 static bool process_lingering(struct client *client)
 {
-	struct evbuffer *input = bufferevent_get_input(client->connection);
+	struct evbuffer *input = client->input;
 	struct evbuffer *piece = evbuffer_new();
 	enum intake_status status = intake_read(&client->intake, input, piece, BODY_MOST_BYTES);
 	size_t length = evbuffer_get_length(piece);
@@ -315,7 +337,7 @@ static bool process_lingering(struct client *client)
 
 static bool process_closing(struct client *client)
 {
-	struct evbuffer *input = bufferevent_get_input(client->connection);
+	struct evbuffer *input = client->input;
 
 	evbuffer_drain(input, evbuffer_get_length(input));
 	return false;
@@ -526,5 +548,5 @@ void client_resume_body(struct client *client)
 	client->last_read_us = ticker_now_us();
 	go_on_reading(client);
 	/* What was read before the pause has no event of its own. */
-	bufferevent_trigger(client->connection, EV_READ, BEV_OPT_DEFER_CALLBACKS);
+	client_input_again(client);
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <event2/util.h>
 
@@ -21,6 +22,18 @@ struct addresses;
 struct evbuffer_cb_entry;
 struct event;
 struct hangups;
+
+/* "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" and its NUL, as strftime may write any year. */
+enum { CLIENTS_DATE_BYTES = 48 };
+
+enum {
+	/* The tail of the output that still counts as room: a user that was told to wait goes on
+	   well before the socket runs dry. */
+	CLIENT_OUTPUT_LOW_BYTES = 64 * 1024,
+	/* Moved between socket and buffer in one go. libevent's default of 16 KiB is a bottleneck
+	   for images. */
+	CLIENT_MOVED_BYTES = 256 * 1024,
+};
 
 enum client_state {
 	CLIENT_HANDSHAKE, /* TLS is not agreed yet */
@@ -44,13 +57,17 @@ struct clients {
 	struct addresses *addresses;
 	size_t count;
 	bool draining;
+	time_t date_second;	       /* of `date` */
+	char date[CLIENTS_DATE_BYTES]; /* the Date field, with its end of line */
 };
 
 struct client {
 	struct clients *clients;
 	struct list link;
 	struct list dirty_link;
-	struct bufferevent *connection;
+	struct bufferevent *connection; /* TLS only */
+	struct evbuffer *input;		/* the connection's, or plain TCP's own */
+	struct evbuffer *output;
 	evutil_socket_t fd;
 	char *ip;
 	struct address_count *address; /* NULL: it is not counted by its address */
@@ -87,10 +104,13 @@ struct client {
 	bool close_after;	/* this is the connection's last answer */
 
 	/* reading and writing */
-	struct event *readable; /* plain TCP: reading is on while it is pending */
-	bool writes_by_event;	/* EV_WRITE is on: the kernel did not take all at once */
-	bool is_watched;	/* reading is off; a hang-up is told by hangups */
-	struct evbuffer_cb_entry *progress; /* while writes_by_event */
+	/* plain TCP: reading is on while it is pending */
+	struct event *readable;
+	/* plain TCP: NULL: not yet needed */
+	struct event *writable;
+	bool writes_by_event; /* the kernel did not take all at once: the rest waits for an event */
+	bool is_watched;      /* reading is off; a hang-up is told by hangups */
+	struct evbuffer_cb_entry *progress; /* TLS: while writes_by_event */
 
 	/* time limits; microseconds of the ticker */
 	struct event *timer;
@@ -104,7 +124,9 @@ struct client {
 /* input.c */
 void client_input_start(struct client *client);
 void client_input_stop(struct client *client);
-/* Before the bufferevent, which owns the socket, is freed. */
+/* What lies in the input is looked at from an event of its own. */
+void client_input_again(struct client *client);
+/* Before the socket is closed. */
 void client_input_finish(struct client *client);
 
 /* client.c */
@@ -130,7 +152,7 @@ struct evbuffer *client_output(struct client *client);
 void client_mark_dirty(struct client *client);
 /* true: the answer was delivered and more requests may wait in the input. */
 void client_flush(struct client *client);
-/* The bufferevent wrote; its output is at or below the low mark. */
+/* Something was written; the output is at or below the low mark. */
 void client_on_drained(struct client *client);
 /* Sets the timer to the nearest limit of the present state. */
 void client_arm(struct client *client);

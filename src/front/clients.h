@@ -62,7 +62,8 @@ struct clients_way {
 	bool is_tls;
 	bool is_admin; /* a listener of admin_listen */
 };
-/* Takes over a connected bufferevent; a TLS one may be before its handshake. */
+/* Takes over a connected bufferevent that has read nothing; a TLS one may be before its handshake,
+ * of a plain one only the socket is kept. */
 void clients_add(struct clients *clients, struct bufferevent *connection,
 	const struct sockaddr *address, const struct clients_way *way);
 /* Writes what was added in this turn. true: something is left that needs another turn at once. */

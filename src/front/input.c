@@ -1,7 +1,7 @@
 /*
- * The reading half of a client connection on plain TCP: a recv() into the bufferevent's input,
- * where libevent's own read asks the kernel first how much there is and never takes over 4 KiB. A
- * TLS connection is read by its bufferevent. Called by client.c; the event is the client's.
+ * The reading half of a client connection on plain TCP: a recv() into its input, where libevent's
+ * own read asks the kernel first how much there is and never takes over 4 KiB. A TLS connection is
+ * read by its bufferevent. Called by client.c; the event is the client's.
  */
 #include "front/client_parts.h"
 
@@ -22,6 +22,8 @@ enum {
 	/* Of a body there is more; another turn begins after it, so that no connection waits long.
 	 * A chunk of libevent's with its own head has 64 KiB then. */
 	READ_BODY_BYTES = 64 * 1024 - 64,
+	/* What an event is told that does not come from the socket. */
+	AGAIN = EV_TIMEOUT,
 };
 
 /* As recv(); without memory for what came, this connection fails and no other. By way of the stack,
@@ -73,12 +75,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *client = arg;
 	bool is_in_body = client->state == CLIENT_BODY || client->state == CLIENT_LINGERING;
-	struct evbuffer *input = bufferevent_get_input(client->connection);
 	ssize_t got;
 
-	evbuffer_unfreeze(input, 0);
-	got = is_in_body ? receive_body(client, input) : receive(client, input);
-	evbuffer_freeze(input, 0);
+	if (what == AGAIN) {
+		client_process(client);
+		return;
+	}
+	got = is_in_body ? receive_body(client, client->input) : receive(client, client->input);
 	if (got > 0)
 		client_process(client);
 	/* A FIN before the answer counts as leaving: it cannot be told from a disconnect (Ollama
@@ -108,6 +111,14 @@ void client_input_stop(struct client *client)
 		event_del(client->readable);
 	else
 		bufferevent_disable(client->connection, EV_READ);
+}
+
+void client_input_again(struct client *client)
+{
+	if (client->is_tls)
+		bufferevent_trigger(client->connection, EV_READ, BEV_OPT_DEFER_CALLBACKS);
+	else
+		event_active(client->readable, AGAIN, 0);
 }
 
 void client_input_finish(struct client *client)

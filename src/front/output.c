@@ -1,14 +1,17 @@
 /*
  * The writing half of a client connection, and its time limits. On plain TCP what a turn collected
- * is written at once, one writev, with EV_WRITE off; only what the kernel does not take waits for
- * EV_WRITE (FACTS: this saves an epoll_ctl and a turn for each answer). A TLS bufferevent writes by
+ * is written at once, one writev; only what the kernel does not take waits for an event
+ * (FACTS: this saves an epoll_ctl and a turn for each answer). A TLS bufferevent writes by
  * itself as soon as the loop turns again, which is at once: the socket is writable.
  */
+#include <errno.h>
+
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
 #include "base/delay.h"
+#include "base/memory.h"
 #include "base/ticker.h"
 #include "config/settings.h"
 #include "front/client_parts.h"
@@ -24,7 +27,7 @@ enum {
 
 struct evbuffer *client_output(struct client *client)
 {
-	return bufferevent_get_output(client->connection);
+	return client->output;
 }
 
 void client_mark_dirty(struct client *client)
@@ -40,7 +43,7 @@ bool client_has_room(const struct client *client)
 
 size_t client_unsent_bytes(const struct client *client)
 {
-	return evbuffer_get_length(bufferevent_get_output(client->connection));
+	return evbuffer_get_length(client->output);
 }
 
 /* libevent makes a record and a system call of each piece: a streamed line has three. */
@@ -51,12 +54,10 @@ static void join_pieces(struct evbuffer *output)
 	evbuffer_pullup(output, (ev_ssize_t)(length < RECORD_BYTES ? length : RECORD_BYTES));
 }
 
-/* Public calls only; errors are left to the event path, which reports them without freeing anything
- * under our feet. */
+/* Errors are left to the event path, where nothing is freed under anybody's feet. */
 static bool write_at_once(struct client *client)
 {
 	struct evbuffer *output = client_output(client);
-	int written;
 
 	if (evbuffer_get_length(output) == 0)
 		return true;
@@ -64,10 +65,7 @@ static bool write_at_once(struct client *client)
 		join_pieces(output);
 		return false;
 	}
-	evbuffer_unfreeze(output, 1);
-	written = evbuffer_write(output, client->fd);
-	evbuffer_freeze(output, 1);
-	if (written > 0)
+	if (evbuffer_write(output, client->fd) > 0)
 		client->last_write_us = ticker_now_us();
 	return evbuffer_get_length(output) == 0;
 }
@@ -80,15 +78,38 @@ static void on_progress(struct evbuffer *output, const struct evbuffer_cb_info *
 		client->last_write_us = ticker_now_us();
 }
 
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *client = arg;
+	int written = evbuffer_write_atmost(client->output, fd, CLIENT_MOVED_BYTES);
+
+	if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return;
+	if (written <= 0) {
+		client_close(client, OUTCOME_CLIENT_GONE);
+		return;
+	}
+	client->last_write_us = ticker_now_us();
+	if (client_unsent_bytes(client) <= CLIENT_OUTPUT_LOW_BYTES)
+		client_on_drained(client);
+}
+
 static void write_by_event(struct client *client)
 {
 	if (client->writes_by_event)
 		return;
 	client->writes_by_event = true;
 	client->last_write_us = ticker_now_us();
-	client->progress = evbuffer_add_cb(client_output(client), on_progress, client);
-	if (!client->is_tls)
-		bufferevent_enable(client->connection, EV_WRITE);
+	if (client->is_tls) {
+		client->progress = evbuffer_add_cb(client->output, on_progress, client);
+	} else {
+		if (!client->writable)
+			client->writable = event_new(client->clients->base, client->fd,
+				EV_WRITE | EV_PERSIST, on_writable, client);
+		if (!client->writable)
+			mem_out(sizeof(*client));
+		event_add(client->writable, NULL);
+	}
 	client_arm(client);
 }
 
@@ -97,9 +118,10 @@ static void stop_write_by_event(struct client *client)
 	if (!client->writes_by_event)
 		return;
 	client->writes_by_event = false;
-	if (!client->is_tls)
-		bufferevent_disable(client->connection, EV_WRITE);
-	evbuffer_remove_cb_entry(client_output(client), client->progress);
+	if (client->is_tls)
+		evbuffer_remove_cb_entry(client->output, client->progress);
+	else
+		event_del(client->writable);
 	client->progress = NULL;
 }
 
@@ -143,6 +165,9 @@ void client_on_drained(struct client *client)
 void client_output_finish(struct client *client)
 {
 	stop_write_by_event(client);
+	if (client->writable)
+		event_free(client->writable);
+	client->writable = NULL;
 	list_remove(&client->dirty_link);
 }
 

@@ -16,7 +16,14 @@
 #include "json/writer.h"
 
 enum {
-	DATE_BYTES = 48,
+	/* Status line, Date, framing, Connection and the empty line: some 130. */
+	OWN_HEAD_BYTES = 256,
+	/* A 64-bit number. */
+	NUMBER_BYTES = 20,
+	DECIMAL = 10,
+	/* A chunk up to this length, a line of a stream, is copied: a buffer of its own, moved from
+	   one list to another, costs more. */
+	COPIED_BYTES = 1024,
 	US_PER_S = 1000 * 1000,
 	STATUS_OK = 200,
 	STATUS_NO_CONTENT = 204,
@@ -42,54 +49,101 @@ static void add_status_line(struct evbuffer *output, int status, const char *rea
 		output, "HTTP/1.1 %d %s\r\n", status, reason ? reason : http_reason(status));
 }
 
+/* ---- a head as one text: it is put together in its place, without printf ---- */
+
+static char *put(char *at, const char *text)
+{
+	return mempcpy(at, text, strlen(text));
+}
+
+static char *put_number(char *at, uint64_t number)
+{
+	char digits[NUMBER_BYTES];
+	size_t first = sizeof(digits);
+
+	do {
+		digits[--first] = (char)('0' + number % DECIMAL);
+		number /= DECIMAL;
+	} while (number > 0);
+	return mempcpy(at, digits + first, sizeof(digits) - first);
+}
+
+static char *put_length(char *at, uint64_t length)
+{
+	at = put(at, "Content-Length: ");
+	at = put_number(at, length);
+	return put(at, "\r\n");
+}
+
 /* Chunked where the length is unknown and the client can read it, else up to the end of the
  * connection. */
-static void write_framing(struct client *client, struct evbuffer *output, struct framing framing,
-	int64_t bodiless_length)
+static char *put_framing(
+	struct client *client, char *at, struct framing framing, int64_t bodiless_length)
 {
 	bool is_old = client->has_head && client->head.version_minor == 0;
 
 	switch (framing.kind) {
 	case FRAMING_NONE:
-		if (bodiless_length >= 0)
-			evbuffer_add_printf(
-				output, "Content-Length: %lld\r\n", (long long)bodiless_length);
-		break;
+		return bodiless_length >= 0 ? put_length(at, (uint64_t)bodiless_length) : at;
 	case FRAMING_LENGTH:
 		client->answer_has_length = true;
-		evbuffer_add_printf(
-			output, "Content-Length: %llu\r\n", (unsigned long long)framing.length);
-		break;
+		return put_length(at, framing.length);
 	case FRAMING_CHUNKED:
 	case FRAMING_UNTIL_CLOSE:
-		if (is_old) {
-			client->close_after = true;
-		} else {
+		if (!is_old) {
 			client->answer_chunked = true;
-			add_text(output, "Transfer-Encoding: chunked\r\n");
+			return put(at, "Transfer-Encoding: chunked\r\n");
 		}
+		client->close_after = true;
 		break;
 	}
+	return at;
 }
 
-/* Ollama sends it itself; who has a clock adds it where it is missing (RFC 9110 §6.6.1). */
-static void write_date(struct evbuffer *output, const struct fields *fields)
+/* Ollama sends it itself; who has a clock adds it where it is missing (RFC 9110 §6.6.1). The text
+ * is made once in each second. */
+static char *put_date(struct clients *clients, char *at, const struct fields *fields)
 {
 	time_t now = (time_t)(ticker_wall_us() / US_PER_S);
-	char date[DATE_BYTES];
 	struct tm parts;
 
 	if (fields_find(fields, "Date"))
-		return;
-	gmtime_r(&now, &parts);
-	strftime(date, sizeof(date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
-	add_text(output, date);
+		return at;
+	if (now != clients->date_second || !clients->date[0]) {
+		gmtime_r(&now, &parts);
+		strftime(clients->date, sizeof(clients->date),
+			"Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+		clients->date_second = now;
+	}
+	return put(at, clients->date);
+}
+
+static char *put_field(char *at, const struct field *field)
+{
+	at = mempcpy(at, field->name, field->name_length);
+	at = put(at, ": ");
+	at = mempcpy(at, field->value, field->value_length);
+	return put(at, "\r\n");
+}
+
+/* An upper bound of the head's length. */
+static size_t room_for(const char *reason, const struct fields *fields)
+{
+	size_t room = OWN_HEAD_BYTES + strlen(reason);
+
+	for (size_t i = 0; i < fields->count; i++)
+		room += fields->items[i].name_length + fields->items[i].value_length +
+			strlen(": \r\n");
+	return room;
 }
 
 void reply_head(struct client *client, int status, const char *reason, const struct fields *fields,
 	struct framing framing, int64_t bodiless_length)
 {
 	struct evbuffer *output = client_output(client);
+	const char *words = reason ? reason : http_reason(status);
+	struct evbuffer_iovec space;
+	char *at;
 
 	assert(!client->answer_begun);
 	client->answer_begun = true;
@@ -98,16 +152,25 @@ void reply_head(struct client *client, int status, const char *reason, const str
 	if (client->continue_owed || client->clients->draining)
 		client->close_after = true;
 	client->answer_bodiless = framing.kind == FRAMING_NONE;
-	add_status_line(output, status, reason);
+	if (evbuffer_reserve_space(output, (ev_ssize_t)room_for(words, fields), &space, 1) != 1)
+		mem_out(room_for(words, fields));
+	at = put(space.iov_base, "HTTP/1.1 ");
+	at = put_number(at, (uint64_t)status);
+	at = put(at, " ");
+	at = put(at, words);
+	at = put(at, "\r\n");
 	for (size_t i = 0; i < fields->count; i++)
-		field_write(output, &fields->items[i]);
-	write_date(output, fields);
-	write_framing(client, output, framing, bodiless_length);
+		at = put_field(at, &fields->items[i]);
+	at = put_date(client->clients, at, fields);
+	at = put_framing(client, at, framing, bodiless_length);
 	if (client->close_after)
-		add_text(output, "Connection: close\r\n");
+		at = put(at, "Connection: close\r\n");
 	else if (client->has_head && client->head.version_minor == 0)
-		add_text(output, "Connection: keep-alive\r\n");
-	add_text(output, "\r\n");
+		at = put(at, "Connection: keep-alive\r\n");
+	at = put(at, "\r\n");
+	assert((size_t)(at - (char *)space.iov_base) <= space.iov_len);
+	space.iov_len = (size_t)(at - (char *)space.iov_base);
+	evbuffer_commit_space(output, &space, 1);
 	client_mark_dirty(client);
 }
 
@@ -138,6 +201,18 @@ void reply_interim(struct client *client, int status, const struct fields *field
 	client_mark_dirty(client);
 }
 
+static void add_small_chunk(struct evbuffer *output, struct evbuffer *data, size_t length)
+{
+	char chunk[CHUNKED_HEAD_BYTES + COPIED_BYTES + 2];
+	size_t at = chunked_head(chunk, length);
+
+	evbuffer_remove(data, chunk + at, length);
+	at += length;
+	chunk[at++] = '\r';
+	chunk[at++] = '\n';
+	evbuffer_add(output, chunk, at);
+}
+
 void reply_data(struct client *client, struct evbuffer *data)
 {
 	struct evbuffer *output = client_output(client);
@@ -150,11 +225,15 @@ void reply_data(struct client *client, struct evbuffer *data)
 		evbuffer_drain(data, length);
 		return;
 	}
-	if (client->answer_chunked)
-		chunked_write_begin(output, length);
-	evbuffer_add_buffer(output, data);
-	if (client->answer_chunked)
-		chunked_write_end(output);
+	if (client->answer_chunked && length <= COPIED_BYTES) {
+		add_small_chunk(output, data, length);
+	} else {
+		if (client->answer_chunked)
+			chunked_write_begin(output, length);
+		evbuffer_add_buffer(output, data);
+		if (client->answer_chunked)
+			chunked_write_end(output);
+	}
 	if (!client_has_room(client))
 		client->wants_room = true;
 	client_mark_dirty(client);

@@ -12,7 +12,6 @@ enum {
 	/* all lines together, line ends included */
 	TRAILER_MOST_BYTES = 16 * 1024,
 	SIZE_MOST_DIGITS = 16,
-	HEAD_BYTES = 24,
 };
 
 /* What comes next. SIZE is 0, so that a zeroed struct begins there. */
@@ -387,10 +386,10 @@ enum chunked_status chunked_watch_feed(
 	return watch->state == WATCH_DONE ? CHUNKED_DONE : CHUNKED_MORE;
 }
 
-void chunked_write_begin(struct evbuffer *output, size_t length)
+size_t chunked_head(char *ret_text, size_t length)
 {
 	static const char digits[] = "0123456789abcdef";
-	char head[HEAD_BYTES];
+	char head[CHUNKED_HEAD_BYTES];
 	size_t at = sizeof(head);
 
 	head[--at] = '\n';
@@ -399,7 +398,15 @@ void chunked_write_begin(struct evbuffer *output, size_t length)
 		head[--at] = digits[length & 0x0f];
 		length >>= 4;
 	} while (length > 0);
-	evbuffer_add(output, head + at, sizeof(head) - at);
+	memcpy(ret_text, head + at, sizeof(head) - at);
+	return sizeof(head) - at;
+}
+
+void chunked_write_begin(struct evbuffer *output, size_t length)
+{
+	char head[CHUNKED_HEAD_BYTES];
+
+	evbuffer_add(output, head, chunked_head(head, length));
 }
 
 void chunked_write_end(struct evbuffer *output)

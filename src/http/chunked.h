@@ -61,6 +61,10 @@ MUST_CHECK enum chunked_status chunked_watch_feed(
 MUST_CHECK bool chunked_watch_skip(struct chunked_watch *watch, size_t length);
 bool chunked_watch_is_done(const struct chunked_watch *watch);
 
+/* The longest "size CRLF". */
+enum { CHUNKED_HEAD_BYTES = 2 * sizeof(size_t) + 2 };
+/* "size CRLF" of a chunk of `length` > 0 bytes; returns its length. No NUL. */
+size_t chunked_head(char *ret_text, size_t length);
 /* One chunk around `length` > 0 bytes: "size CRLF" before, CRLF behind. */
 void chunked_write_begin(struct evbuffer *output, size_t length);
 void chunked_write_end(struct evbuffer *output);

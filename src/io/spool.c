@@ -190,7 +190,7 @@ void spool_splice(
 static bool make_segment(struct spool *spool)
 {
 	spool->segment = evbuffer_file_segment_new(spool->file, 0, (ev_off_t)spool->bytes,
-		EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_SENDFILE | EVBUF_FS_DISABLE_LOCKING);
+		EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_LOCKING);
 	if (!spool->segment) {
 		report(spool, "cannot map a request body", errno);
 		return false;

@@ -33,8 +33,8 @@ enum event_type { EVENT_OTHER, EVENT_FINAL, EVENT_ERROR };
 struct tap {
 	enum tap_format format;
 	struct tap_result result;
-	struct answer answer;
-	bool is_merged; /* the answer that is being read is in the result */
+	struct answer *answer; /* NULL: nothing had to be parsed yet; it holds kilobytes */
+	bool is_merged;	       /* the answer that is being read is in the result */
 	/* the running line */
 	char *line; /* allocated when a line does not come whole */
 	size_t line_length;
@@ -86,14 +86,21 @@ enum tap_format tap_format_of(const char *content_type, size_t length)
 	return TAP_NONE;
 }
 
+static void begin_answer(struct tap *tap)
+{
+	/* Not zeroed: answer_begin() sees to what counts. */
+	if (!tap->answer) {
+		tap->answer = mem_alloc(sizeof(*tap->answer));
+		tap->answer->yajl = NULL;
+	}
+	answer_begin(tap->answer);
+	tap->is_merged = false;
+}
+
 struct tap *tap_create(enum tap_format format)
 {
-	struct tap *tap = mem_alloc(sizeof(*tap));
-	struct filter *filter = &tap->answer.filter;
+	struct tap *tap = mem_zalloc(sizeof(*tap));
 
-	/* all but the filter, kilobytes that answer_begin() sees to */
-	memset(tap, 0, (size_t)((char *)filter - (char *)tap));
-	memset(filter + 1, 0, (size_t)((char *)(tap + 1) - (char *)(filter + 1)));
 	tap->format = format;
 	tap->is_after_blank = true;
 	tap->result.total_duration = -1;
@@ -103,7 +110,7 @@ struct tap *tap_create(enum tap_format format)
 	tap->result.eval_count = -1;
 	tap->result.eval_duration = -1;
 	if (format == TAP_JSON)
-		answer_begin(&tap->answer);
+		begin_answer(tap);
 	return tap;
 }
 
@@ -111,7 +118,9 @@ void tap_destroy(struct tap *tap)
 {
 	if (!tap)
 		return;
-	answer_end(&tap->answer);
+	if (tap->answer)
+		answer_end(tap->answer);
+	free(tap->answer);
 	free(tap->line);
 	free(tap);
 }
@@ -144,7 +153,7 @@ static void merge_usage(struct tap_result *result, const struct answer *answer)
 static void merge(struct tap *tap)
 {
 	struct tap_result *result = &tap->result;
-	const struct answer *answer = &tap->answer;
+	const struct answer *answer = tap->answer;
 
 	if (!answer->is_complete || tap->is_merged)
 		return;
@@ -166,15 +175,9 @@ static void merge(struct tap *tap)
 		result->done = !result->error;
 }
 
-static void begin_answer(struct tap *tap)
-{
-	answer_begin(&tap->answer);
-	tap->is_merged = false;
-}
-
 static void feed_answer(struct tap *tap, const char *bytes, size_t length)
 {
-	answer_feed(&tap->answer, bytes, length);
+	answer_feed(tap->answer, bytes, length);
 	merge(tap);
 }
 
@@ -182,7 +185,7 @@ static void read_object(struct tap *tap, const char *bytes, size_t length)
 {
 	begin_answer(tap);
 	feed_answer(tap, bytes, length);
-	answer_end(&tap->answer);
+	answer_end(tap->answer);
 }
 
 static bool contains(const char *bytes, size_t length, const char *part, size_t part_length)
@@ -304,13 +307,14 @@ static void begin_long_line(struct tap *tap, const char *bytes, size_t length)
 
 static void feed_long_line(struct tap *tap, const char *bytes, size_t length)
 {
-	if (tap->answer.yajl)
+	if (tap->answer && tap->answer->yajl)
 		feed_answer(tap, bytes, length);
 }
 
 static void end_long_line(struct tap *tap)
 {
-	answer_end(&tap->answer);
+	if (tap->answer)
+		answer_end(tap->answer);
 	tap->is_long = false;
 	tap->is_after_blank = false;
 	if (tap->format == TAP_NDJSON)

@@ -23,6 +23,8 @@ enum {
 	DECIMAL = 10,
 	/* \u001F, what a byte becomes at the longest. */
 	ESCAPED_MAX = 6,
+	/* Comma, quote, quote, colon. */
+	EDGES_MOST = 4,
 	/* Decimals up to which a number is written without printf. */
 	QUICK_DECIMALS = 3,
 };
@@ -61,22 +63,26 @@ void json_writer_reset(struct json_writer *writer)
 	writer->needs_comma = false;
 }
 
+static void grow(struct json_writer *writer, size_t needed)
+{
+	if (writer->capacity == 0)
+		writer->capacity = FIRST_CAPACITY;
+	while (writer->capacity < needed) {
+		if (__builtin_mul_overflow(writer->capacity, 2, &writer->capacity))
+			mem_out(needed);
+	}
+	writer->text = mem_grow_array(writer->text, writer->capacity, 1);
+}
+
 /* Room for `bytes` more and the NUL. */
-static char *reserve(struct json_writer *writer, size_t bytes)
+static inline char *reserve(struct json_writer *writer, size_t bytes)
 {
 	size_t needed;
 
 	if (__builtin_add_overflow(writer->length + 1, bytes, &needed))
 		mem_out(bytes);
-	if (needed > writer->capacity) {
-		if (writer->capacity == 0)
-			writer->capacity = FIRST_CAPACITY;
-		while (writer->capacity < needed) {
-			if (__builtin_mul_overflow(writer->capacity, 2, &writer->capacity))
-				mem_out(bytes);
-		}
-		writer->text = mem_grow_array(writer->text, writer->capacity, 1);
-	}
+	if (needed > writer->capacity)
+		grow(writer, needed);
 	return writer->text + writer->length;
 }
 
@@ -130,6 +136,9 @@ static size_t plain_length(const char *text, size_t length)
 
 	while (length - at >= sizeof(uint64_t) && are_plain(text + at))
 		at += sizeof(uint64_t);
+	/* the last eight, some of them for the second time */
+	if (at > 0 && length - at < sizeof(uint64_t) && are_plain(text + length - sizeof(uint64_t)))
+		return length;
 	while (at < length && is_plain((unsigned char)text[at]))
 		at++;
 	return at;
@@ -153,10 +162,10 @@ static size_t put_character(struct json_writer *writer, const char *text, size_t
 	return bytes;
 }
 
-static void put_quoted(struct json_writer *writer, const char *text, size_t length)
+/* With an escape, a byte that is no UTF-8, or any other that is not plain. */
+static void put_unplain(struct json_writer *writer, const char *text, size_t length)
 {
-	put_bytes(writer, "\"", 1);
-	for (;;) {
+	while (length > 0) {
 		size_t plain = plain_length(text, length);
 
 		put_bytes(writer, text, plain);
@@ -168,23 +177,45 @@ static void put_quoted(struct json_writer *writer, const char *text, size_t leng
 		text += plain;
 		length -= plain;
 	}
-	put_bytes(writer, "\"", 1);
+}
+
+/* The text in quotes with a byte before and behind, 0: none. One look for room: a log line has some
+ * seventy of these. */
+static void put_quoted(
+	struct json_writer *writer, char before, const char *text, size_t length, char behind)
+{
+	size_t plain = plain_length(text, length);
+	char *out = reserve(writer, plain + EDGES_MOST);
+
+	if (before)
+		*out++ = before;
+	*out++ = '"';
+	memcpy(out, text, plain);
+	out += plain;
+	if (plain < length) {
+		writer->length = (size_t)(out - writer->text);
+		put_unplain(writer, text + plain, length - plain);
+		out = reserve(writer, EDGES_MOST);
+	}
+	*out++ = '"';
+	if (behind)
+		*out++ = behind;
+	writer->length = (size_t)(out - writer->text);
 }
 
 /* What stands before a value. A key out of place is our bug. */
 static void begin_value(struct json_writer *writer, const char *key)
 {
 	bool is_in_object = writer->depth > 0 && !(writer->arrays >> (writer->depth - 1) & 1);
+	char comma = writer->needs_comma ? ',' : 0;
 
 	assert(is_in_object == (key != NULL));
 	assert(writer->depth > 0 || writer->length == 0);
-	if (writer->needs_comma)
-		put_bytes(writer, ",", 1);
 	writer->needs_comma = true;
-	if (!key)
-		return;
-	put_quoted(writer, key, strlen(key));
-	put_bytes(writer, ":", 1);
+	if (key)
+		put_quoted(writer, comma, key, strlen(key), ':');
+	else if (comma)
+		put_bytes(writer, ",", 1);
 }
 
 static void begin_container(struct json_writer *writer, const char *key, bool is_array)
@@ -240,7 +271,7 @@ void json_put_string_n(
 		return;
 	}
 	begin_value(writer, key);
-	put_quoted(writer, value, length);
+	put_quoted(writer, 0, value, length, 0);
 }
 
 /* The last digits of `number`, at least `least`, end at `end`. Returns their first. */

@@ -8,12 +8,13 @@
 #include "json/writer.h"
 
 enum {
-	DECIMALS = 3, /* of milliseconds, so that no microsecond is lost */
-	TIMESTAMP_BYTES = 64,
-	SIZE_BYTES = 24, /* two 32-bit numbers, x and NUL */
+	DECIMALS = 3,	      /* of milliseconds, so that no microsecond is lost */
+	TIMESTAMP_BYTES = 24, /* 2026-11-24T10:00:00.000Z */
+	SIZE_BYTES = 24,      /* two 32-bit numbers, x and NUL */
 	US_PER_MS = 1000,
 	US_PER_S = 1000 * 1000,
 	FIRST_ERROR_STATUS = 400,
+	DECIMAL = 10,
 };
 
 #define NS_PER_MS 1e6
@@ -81,10 +82,22 @@ static void put_images_max(struct json_writer *writer, const struct record *reco
 	json_put_string(writer, "images_max", size);
 }
 
+/* `digits` of them, then a byte more. */
+static char *put_digits(char *at, int number, int digits, char behind)
+{
+	for (int i = digits - 1; i >= 0; i--, number /= DECIMAL)
+		at[i] = (char)('0' + number % DECIMAL);
+	at[digits] = behind;
+	return at + digits + 1;
+}
+
+/* Not by printf, which would be a fifth of the line's instructions. */
 static void put_timestamp(struct json_writer *writer, const struct record *record)
 {
+	enum { YEAR = 4, PART = 2, MILLISECONDS = 3, FIRST_YEAR = 1900 };
 	int64_t wall_us = ticker_wall_us();
 	char text[TIMESTAMP_BYTES];
+	char *at = text;
 	struct tm parts = {0};
 	time_t seconds;
 
@@ -92,10 +105,14 @@ static void put_timestamp(struct json_writer *writer, const struct record *recor
 		wall_us -= ticker_now_us() - record->ended_us;
 	seconds = (time_t)(wall_us / US_PER_S);
 	gmtime_r(&seconds, &parts);
-	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
-		parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-		(int)(wall_us % US_PER_S / US_PER_MS));
-	json_put_string(writer, "timestamp", text);
+	at = put_digits(at, parts.tm_year + FIRST_YEAR, YEAR, '-');
+	at = put_digits(at, parts.tm_mon + 1, PART, '-');
+	at = put_digits(at, parts.tm_mday, PART, 'T');
+	at = put_digits(at, parts.tm_hour, PART, ':');
+	at = put_digits(at, parts.tm_min, PART, ':');
+	at = put_digits(at, parts.tm_sec, PART, '.');
+	at = put_digits(at, (int)(wall_us % US_PER_S / US_PER_MS), MILLISECONDS, 'Z');
+	json_put_string_n(writer, "timestamp", text, (size_t)(at - text));
 }
 
 /* The keys that the old service wrote. */

@@ -156,12 +156,19 @@ class Memory:
         self.allowed = self.SANITIZED_KIB if sanitized else self.ALLOWED_KIB
         self.before = self.resident_kib()
 
-    def resident_kib(self):
+    def resident_kib(self, key="VmRSS"):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1))
+        return int(re.search(rf"{key}:\s+(\d+) kB", status).group(1))
 
     def check(self):
-        more = self.resident_kib() - self.before
+        self._check(self.resident_kib())
+
+    def check_most(self):
+        """The most that it ever held."""
+        self._check(self.resident_kib("VmHWM"))
+
+    def _check(self, kib):
+        more = kib - self.before
         assert more < self.allowed, f"{more} KiB more"
 
 

@@ -58,6 +58,16 @@ def test_a_job_body_arrives_byte_for_byte_from_memory_and_from_the_spool(sim, pr
 
 
 @pytest.mark.sim(config=QUICK)
+def test_a_body_in_a_file_is_sent_without_taking_memory(sim, proxy, wire):
+    server = proxy()
+    server.get("/api/version")
+    memory = Memory(server)
+    body = json.dumps({"model": "m", "stream": False, "messages": [{"role": "user", "content": "x" * 24 * MIB}]}).encode()
+    assert wire(server.url).ask("POST", "/api/chat", body).status == 200
+    memory.check_most()
+
+
+@pytest.mark.sim(config=QUICK)
 def test_an_early_413_during_a_50_mb_upload_is_read_by_requests(proxy):
     server = proxy("--body-max", "1m")
     answer = requests.post(f"{server.url}/api/chat", data=b"x" * (50 * MIB), timeout=30)
