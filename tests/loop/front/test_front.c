@@ -38,6 +38,7 @@ enum {
 	TURNS_MOST = 2000,
 	READ_BYTES = 64 * 1024,
 	BIG_BYTES = 8 * 1024 * 1024,
+	SOME_TURNS = 20,
 };
 
 /* What the handler does with the next request. */
@@ -456,6 +457,24 @@ static void test_a_reset_while_the_body_is_held_back_is_seen(void **state)
 	free(zeros);
 }
 
+/* It was read with the head: nothing comes from the socket that could wake it. */
+static void test_a_body_that_was_held_back_goes_on(void **state)
+{
+	struct front *front = *state;
+	int peer = connect_peer(front);
+
+	front->manner = HOLD_BACK;
+	say(front, peer, "POST /held HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
+	until(front, &front->requests, 1);
+	for (int i = 0; i < SOME_TURNS; i++)
+		turn(front);
+	assert_int_equal(front->body_bytes, 0);
+	client_resume_body(front->client);
+	until(front, &front->body_bytes, 4);
+	close(peer);
+	until(front, &front->left, 1);
+}
+
 /* Not with a FIN: to such a reader the end of the connection is the end of the answer. */
 static void test_an_answer_without_length_that_is_cut_is_reset(void **state)
 {
@@ -734,6 +753,7 @@ int main(void)
 		T(test_leaving_with_pipelined_bytes_pending_is_seen),
 		T(test_a_reset_with_pipelined_bytes_pending_is_seen),
 		T(test_a_reset_while_the_body_is_held_back_is_seen),
+		T(test_a_body_that_was_held_back_goes_on),
 		T(test_an_answer_without_length_that_is_cut_is_reset),
 		T(test_an_early_refusal_is_read_while_the_body_goes_on),
 		T(test_a_bad_head_is_answered_and_the_connection_closed),
