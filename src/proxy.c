@@ -10,7 +10,6 @@
 #include <event2/event.h>
 
 #include "admin/admin.h"
-#include "admin/admin_accounts.h"
 #include "admin/events.h"
 #include "agent_check.h"
 #include "back/pool.h"
@@ -29,14 +28,13 @@
 #include "front/access.h"
 #include "front/client.h"
 #include "front/clients.h"
-#include "front/reply.h"
 #include "io/handover.h"
 #include "io/systemd.h"
 #include "io/tls.h"
 #include "lifecycle.h"
 #include "listeners.h"
 #include "observe/request_log.h"
-#include "observe/stats.h"
+#include "proxy_parts.h"
 #include "relay/pass.h"
 #include "relay/relay.h"
 #include "reload.h"
@@ -44,42 +42,6 @@
 #include "upgrade.h"
 #include "watch.h"
 #include "watchdog.h"
-
-struct proxy {
-	struct settings *settings;
-	struct event_base *base;
-	struct graveyard *graveyard;
-	struct lifecycle *lifecycle;
-	struct reload_source source;
-	struct upgrade *upgrade;
-	struct takeover *takeover; /* NULL: no process was here before */
-
-	struct tally tally;
-	struct pass_tally pass_tally;
-	struct ring *ring;
-	struct scheduler *scheduler;
-	struct residency *residency;
-	struct tls_client *tls; /* of an https upstream; else NULL */
-	struct pool *pool;
-	struct probe *probe;
-	struct access *access;
-	struct clients *clients;
-	struct listeners *listeners; /* NULL while they are made */
-	struct passes *passes;
-	struct relay *relay;
-	struct conductor *conductor;
-	struct watch *watch;
-	struct admin_calls calls;
-	struct request_log *log;
-	struct stats stats;
-	struct banner *banner;
-	struct agent_check *agent;
-	struct watchdog *watchdog;
-
-	int64_t started_us;
-	int64_t started_wall_us;
-	bool changed; /* the scheduler should look */
-};
 
 /* What the modules tell. */
 
@@ -151,250 +113,12 @@ static void on_models_changed(void *arg)
 	scheduler_models_changed(proxy->scheduler);
 }
 
-static struct admin_view view_of(struct proxy *proxy)
-{
-	struct clients_unsent unsent = clients_unsent(proxy->clients);
-
-	admin_meet(&proxy->stats, proxy->scheduler);
-	return (struct admin_view){
-		.settings = proxy->settings,
-		.jobs = &proxy->tally,
-		.passes = &proxy->pass_tally,
-		.stats = &proxy->stats,
-		.ring = proxy->ring,
-		.living_jobs = relay_jobs(proxy->relay),
-		.residency = proxy->residency,
-		.scheduler = proxy->scheduler,
-		.turns = conductor_view(proxy->conductor),
-		.upstream =
-			{
-				.url = proxy->settings->upstream,
-				.state = probe_state_name(probe_state(proxy->probe)),
-				.is_up = probe_state(proxy->probe) == PROBE_UP,
-				.version = probe_version(proxy->probe),
-				.open_connections = pool_open_connections(proxy->pool),
-				.idle_connections = pool_idle_connections(proxy->pool),
-			},
-		.log = request_log_report(proxy->log),
-		.bodies_bytes = relay_bodies_bytes(proxy->relay),
-		.connections = clients_count(proxy->clients),
-		.unsent_bytes = unsent.bytes,
-		.unsent_most_bytes = unsent.most,
-		.draining = lifecycle_is_draining(proxy->lifecycle),
-		.paused = conductor_is_paused(proxy->conductor),
-		.started_us = proxy->started_us,
-		.started_wall_us = proxy->started_wall_us,
-		.now_us = ticker_now_us(),
-	};
-}
-
-static struct admin_view on_view(void *arg)
-{
-	return view_of(arg);
-}
-
-static struct agent_state on_agent(void *arg)
-{
-	const struct proxy *proxy = arg;
-
-	return (struct agent_state){
-		.queued = proxy->tally.queued,
-		.max_queue_size = proxy->settings->max_queue_size,
-		.is_draining = lifecycle_is_draining(proxy->lifecycle),
-		.is_paused = conductor_is_paused(proxy->conductor),
-		.is_upstream_down = probe_state(proxy->probe) == PROBE_DOWN,
-	};
-}
-
-/* What operators ask for. */
-
-static struct admin_pause pause_of(const struct proxy *proxy)
-{
-	return (struct admin_pause){
-		.paused = conductor_is_paused(proxy->conductor),
-		.unload = conductor_is_unloading(proxy->conductor),
-		.queued = proxy->tally.queued,
-		.in_progress = proxy->tally.in_progress,
-	};
-}
-
-static struct admin_pause on_pause(void *arg, bool unload)
-{
-	struct proxy *proxy = arg;
-
-	conductor_pause(proxy->conductor, unload);
-	takeover_tell_pause(proxy->takeover);
-	return pause_of(proxy);
-}
-
-static struct admin_pause on_resume(void *arg)
-{
-	struct proxy *proxy = arg;
-
-	conductor_resume(proxy->conductor);
-	takeover_tell_pause(proxy->takeover);
-	return pause_of(proxy);
-}
-
-static size_t on_cancel(void *arg, const char *id)
-{
-	struct proxy *proxy = arg;
-
-	return relay_cancel(proxy->relay, id);
-}
-
-/* Own endpoints are neither counted nor logged, nor are their refusals. */
-static void refuse(struct proxy *proxy, struct client *client, const struct route *route,
-	const struct access_verdict *verdict)
-{
-	struct reply_error error = {
-		.outcome = verdict->outcome, .family = route->family, .text = verdict->text};
-
-	switch (route->kind) {
-	case ROUTE_OWN:
-		reply_error(client, &error);
-		break;
-	case ROUTE_JOB:
-		relay_refuse(proxy->relay, client, route, verdict);
-		break;
-	case ROUTE_GONE:
-	case ROUTE_PASS:
-		passes_refuse_access(proxy->passes, client, route, verdict);
-		break;
-	}
-}
-
-/* false: it may not come in and is answered. */
-static bool let_in(struct proxy *proxy, struct client *client, const struct route *route)
-{
-	struct access_peer peer = {
-		.ip = client_ip(client),
-		.is_loopback = client_is_loopback(client),
-		.came_by_admin = client_came_by_admin(client),
-		.listen = client_listen(client),
-	};
-	struct access_verdict verdict =
-		access_check(proxy->access, client_head_to_check(client), &peer, route);
-
-	client_set_key(client, verdict.key);
-	if (verdict.is_absent) {
-		reply_not_found(client);
-		return false;
-	}
-	if (verdict.outcome != OUTCOME_NONE)
-		refuse(proxy, client, route, &verdict);
-	return verdict.outcome == OUTCOME_NONE;
-}
-
-/* A whole head: ours, gone, a job or a pass. */
-static void on_request(void *arg, struct client *client)
-{
-	struct proxy *proxy = arg;
-	const struct request_head *head = client_head(client);
-	struct route route = route_find(head->method, head->path);
-	struct admin_view view;
-	char *text;
-
-	if (!let_in(proxy, client, &route))
-		return;
-	switch (route.kind) {
-	case ROUTE_OWN:
-		view = view_of(proxy);
-		admin_answer(&view, &proxy->calls, client, &route);
-		break;
-	case ROUTE_GONE:
-		text = mem_printf(
-			"this route of the old service is gone; use %s", route.use_instead);
-		passes_refuse(proxy->passes, client, &route, OUTCOME_GONE, text);
-		free(text);
-		break;
-	case ROUTE_JOB:
-		relay_request(proxy->relay, client, &route);
-		break;
-	case ROUTE_PASS:
-		passes_request(proxy->passes, client, &route);
-		break;
-	}
-}
-
-static enum outcome outcome_of_error(enum http_error error)
-{
-	switch (error) {
-	case HTTP_ERROR_HEAD_TOO_LARGE:
-		return OUTCOME_HEAD_TOO_LARGE;
-	case HTTP_ERROR_TARGET_TOO_LONG:
-		return OUTCOME_TARGET_TOO_LONG;
-	case HTTP_ERROR_NOT_IMPLEMENTED:
-		return OUTCOME_NOT_IMPLEMENTED;
-	case HTTP_ERROR_VERSION:
-		return OUTCOME_HTTP_VERSION;
-	case HTTP_ERROR_EXPECTATION:
-		return OUTCOME_EXPECTATION_FAILED;
-	case HTTP_ERROR_NONE:
-	case HTTP_ERROR_BAD_REQUEST:
-		break;
-	}
-	return OUTCOME_BAD_REQUEST;
-}
-
-static void on_bad_head(void *arg, struct client *client, enum http_error error)
-{
-	struct proxy *proxy = arg;
-
-	passes_refuse(proxy->passes, client, NULL, outcome_of_error(error), NULL);
-}
-
-static void on_slow_head(void *arg, struct client *client)
-{
-	struct proxy *proxy = arg;
-
-	passes_refuse(proxy->passes, client, NULL, OUTCOME_REQUEST_TIMEOUT, NULL);
-}
-
 static void on_client_closed(void *arg)
 {
 	struct proxy *proxy = arg;
 
 	if (proxy->listeners)
 		listeners_resume(proxy->listeners);
-}
-
-/* What signals ask for. */
-
-static void on_reload(void *arg)
-{
-	struct proxy *proxy = arg;
-	const struct reload_parts parts = {
-		.access = proxy->access,
-		.clients = proxy->clients,
-		.conductor = proxy->conductor,
-		.listeners = proxy->listeners,
-		.passes = proxy->passes,
-		.relay = proxy->relay,
-		.log = proxy->log,
-		.ring = proxy->ring,
-		.watch = proxy->watch,
-	};
-	struct settings *fresh = reload_run(&parts, &proxy->source, proxy->settings);
-
-	if (!fresh)
-		return;
-	settings_return(proxy->settings);
-	proxy->settings = fresh;
-}
-
-static void on_reopen(void *arg)
-{
-	struct proxy *proxy = arg;
-
-	request_log_reopen(proxy->log);
-}
-
-static void on_upgrade(void *arg)
-{
-	struct proxy *proxy = arg;
-
-	upgrade_begin(proxy->upgrade);
 }
 
 static void set_rotation(void *arg)
@@ -545,13 +269,8 @@ static void create_conductor(struct proxy *proxy)
 
 static void create_admin(struct proxy *proxy)
 {
-	proxy->calls = (struct admin_calls){
-		.pause = on_pause,
-		.resume = on_resume,
-		.cancel = on_cancel,
-		.events = events_create(proxy->base, on_view, proxy),
-		.arg = proxy,
-	};
+	proxy->calls = operators_calls(proxy);
+	proxy->calls.events = events_create(proxy->base, operators_view, proxy);
 }
 
 static bool create_back(struct proxy *proxy, char **ret_error)
@@ -575,9 +294,9 @@ static bool create_back(struct proxy *proxy, char **ret_error)
 static void create_front(struct proxy *proxy)
 {
 	struct clients_events events = {
-		.on_request = on_request,
-		.on_bad_head = on_bad_head,
-		.on_slow_head = on_slow_head,
+		.on_request = requests_on_head,
+		.on_bad_head = requests_on_bad_head,
+		.on_slow_head = requests_on_slow_head,
 		.on_closed = on_client_closed,
 		.arg = proxy,
 	};
@@ -596,9 +315,9 @@ static void create_lifecycle(struct proxy *proxy)
 		.events = proxy->calls.events,
 		.tally = &proxy->tally,
 		.pass_tally = &proxy->pass_tally,
-		.on_reload = on_reload,
-		.on_reopen = on_reopen,
-		.on_upgrade = on_upgrade,
+		.on_reload = operators_on_reload,
+		.on_reopen = operators_on_reopen,
+		.on_upgrade = operators_on_upgrade,
 		.arg = proxy,
 	};
 
@@ -661,8 +380,8 @@ struct proxy *proxy_create(struct settings *settings, const struct reload_source
 		listeners_create(proxy->base, proxy->clients, settings, handover, ret_error);
 	if (!proxy->listeners)
 		goto fail;
-	proxy->agent =
-		agent_check_create(proxy->base, settings->agent_listen, on_agent, proxy, ret_error);
+	proxy->agent = agent_check_create(
+		proxy->base, settings->agent_listen, operators_agent, proxy, ret_error);
 	if (!proxy->agent)
 		goto fail;
 	proxy->watchdog = watchdog_create(proxy->base);

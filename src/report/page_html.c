@@ -42,6 +42,7 @@ static const char head[] =
 	"svg{display:block;max-width:100%}rect,path{fill:var(--bar)}.axis{fill:var(--line)}\n"
 	"figure{margin:.6rem 0}figcaption{color:var(--soft);font-size:.9em}\n"
 	"figure svg{width:100%;height:auto;background:var(--tint)}\n"
+	".ticks{display:flex;justify-content:space-between;color:var(--soft);font-size:.8em}\n"
 	"li{margin:.8rem 0;padding:.6rem .8rem;background:var(--tint);border-radius:.4rem}\n"
 	"ol{padding-left:1.6rem}\n"
 	"</style>\n"
@@ -186,7 +187,25 @@ static void put_prose(FILE *out, const struct table *table)
 	fputs("</ol>\n", out);
 }
 
-/* One column of the series as bars over time. */
+/* The moments at even distances below a plot: days and minutes of "2026-11-24T10:00:00…". */
+static void put_ticks(FILE *out, const struct table *table)
+{
+	enum { TICKS = 5, DAY_AT = 5, DAY_BYTES = 5, MINUTE_AT = 11, MINUTE_BYTES = 5 };
+	size_t rows = table_rows(table);
+
+	if (rows < TICKS)
+		return;
+	fputs("<div class=\"ticks\">", out);
+	for (size_t i = 0; i < TICKS; i++) {
+		const char *moment = table_cell(table, i * (rows - 1) / (TICKS - 1), 0)->text;
+
+		fprintf(out, "<span>%.*s %.*s</span>", DAY_BYTES, moment + DAY_AT, MINUTE_BYTES,
+			moment + MINUTE_AT);
+	}
+	fputs("</div>\n", out);
+}
+
+/* One column of the series as bars over time, a line at half of the most. */
 static void put_plot(FILE *out, const struct table *table, size_t column)
 {
 	size_t rows = table_rows(table);
@@ -200,10 +219,13 @@ static void put_plot(FILE *out, const struct table *table, size_t column)
 	put_escaped(out, table->columns[column].title);
 	fputs(", at most ", out);
 	put_cell_text(out, &most);
-	fprintf(out, "</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"",
+	fprintf(out,
+		"; the line is half of it</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" "
+		"aria-label=\"",
 		PLOT_WIDTH, PLOT_HEIGHT + PLOT_TOP);
 	put_escaped(out, table->columns[column].title);
-	fputs(" over time\">\n<path d=\"", out);
+	fprintf(out, " over time\">\n<path class=\"axis\" d=\"M0 %dh%dv1h-%dz\"/>\n<path d=\"",
+		PLOT_TOP + PLOT_HEIGHT / 2, PLOT_WIDTH, PLOT_WIDTH);
 	for (size_t row = 0; row < rows; row++) {
 		double value = table_cell(table, row, column)->number;
 		double height = isnan(value) ? 0 : value / most.number * PLOT_HEIGHT;
@@ -212,7 +234,9 @@ static void put_plot(FILE *out, const struct table *table, size_t column)
 			fprintf(out, "M%.1f %dv%.1fh%.1fv%.1fz", (double)row * step,
 				PLOT_HEIGHT + PLOT_TOP, -height, fmax(step - 0.5, 0.5), height);
 	}
-	fputs("\"/>\n</svg></figure>\n", out);
+	fputs("\"/>\n</svg>", out);
+	put_ticks(out, table);
+	fputs("</figure>\n", out);
 }
 
 static void put_series(FILE *out, const struct table *table)

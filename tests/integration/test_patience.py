@@ -72,7 +72,7 @@ def test_a_refused_client_that_obeys_goes_in_before_later_arrivals(proxy, wire):
 
 @pytest.mark.sim(config=HALF_A_SECOND)
 def test_a_client_that_obeys_gets_in_though_the_ring_is_full(proxy, wire):
-    server = proxy("--max-concurrent", 1, "--max-queue-size", 4)
+    server = proxy("--max-concurrent", 1, "--concurrency", "fixed", "--max-queue-size", 4)
     first = wire(server.url)
     first.send(chat(stream=False))
     assert first.read_answer().status == 200

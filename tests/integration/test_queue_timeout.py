@@ -63,7 +63,7 @@ def test_the_bound_fires_when_it_is_due_not_at_the_head_of_the_queue(proxy, wire
 
 @pytest.mark.sim(config=talker(10, 50, num_parallel=1))
 def test_order_is_first_in_first_out_and_waits_are_told(proxy, wire):
-    server = proxy("--max-concurrent", 1)
+    server = proxy("--max-concurrent", 1, "--concurrency", "fixed")
     connections = []
     for number in range(4):
         connections.append(wire(server.url))

@@ -6,6 +6,7 @@ import html.parser
 import io
 import json
 import random
+import re
 import subprocess
 import sys
 
@@ -199,6 +200,11 @@ def test_html_is_one_sound_page(tmp_path):
     page.close()
     assert not page.open
     assert page.tags.count("svg") > 5
+    # five moments in even distances below each plot
+    ticks = re.findall(r'<div class="ticks">(.*?)</div>', data)
+    assert len(ticks) == page.tags.count("figure") >= 4
+    moments = re.findall(r"<span>(\d\d-\d\d \d\d:\d\d)</span>", ticks[0])
+    assert len(moments) == 5 and moments == sorted(moments)
     assert evil in page.text
     assert "http" not in data.replace("http-equiv", "").lower()
     assert "prefers-color-scheme:dark" in data
