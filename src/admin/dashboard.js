@@ -794,7 +794,7 @@ const CLIENTS = [
 	['Docling', 'from docling.datamodel.pipeline_options import VlmPipelineOptions\n' +
 		'from docling.datamodel.pipeline_options_vlm_model import ApiVlmOptions, ResponseFormat\n' +
 		'options = VlmPipelineOptions(enable_remote_services=True)\noptions.vlm_options = ApiVlmOptions(\n    url="{url}/v1/chat/completions",\n' +
-		'    headers={"X-Project-Name": "{project}", "Authorization": "Bearer KEY"},\n    params={"model": "qwen2.5vl:7b"},\n' +
+		'    headers={"X-Project-Name": "{project}", "X-Request-Timeout": "120", "Authorization": "Bearer KEY"},\n    params={"model": "qwen2.5vl:7b"},\n' +
 		'    prompt="Convert this page to markdown.",\n    response_format=ResponseFormat.MARKDOWN,\n    timeout=120,\n)', 'Docling loses a page that is not answered within timeout: give it more than a load takes.'],
 	['Open WebUI', 'OLLAMA_BASE_URL={url}\nENABLE_FORWARD_USER_INFO_HEADERS=true', 'Its environment. The second line makes each of its users a project of their own. In a container localhost is the container: use this machine\'s name.'],
 	['Home Assistant', '{url}/@{project}', 'Settings, Devices & services, Add integration, Ollama: this is the URL. It can set no header, so the path names the project.'],
