@@ -342,11 +342,12 @@ void conductor_send(struct conductor *conductor)
 void conductor_look_after(struct conductor *conductor)
 {
 	relay_test_patience(conductor->parts.relay);
-	/* The other process may be using what is idle here. */
-	if (conductor->company == COMPANY_NONE) {
+	/* The other process may be using what is idle here; until this one is settled the next one
+	 * only waits. */
+	if (conductor->company == COMPANY_NONE || conductor->company == COMPANY_AFTER)
 		unload_next(conductor);
+	if (conductor->company == COMPANY_NONE)
 		touch(conductor);
-	}
 	passes_look_again(conductor->parts.passes);
 	probe_set_busy(conductor->parts.probe,
 		conductor->parts.tally->in_progress + conductor->parts.tally->queued > 0);

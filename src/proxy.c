@@ -64,8 +64,13 @@ static int64_t on_place(void *arg, const struct job *job)
 {
 	struct proxy *proxy = arg;
 	struct scheduler_view view = conductor_view(proxy->conductor);
+	char unused[SCHEDULER_REASON_BYTES];
 
-	return scheduler_place(proxy->scheduler, &view, job);
+	/* Many that wait may be told in one turn. */
+	if (proxy->ranked_us != view.now_us)
+		scheduler_rank(proxy->scheduler, &view);
+	proxy->ranked_us = view.now_us;
+	return scheduler_explain(proxy->scheduler, &view, job, unused);
 }
 
 static void on_silent(void *arg, const struct job *job, enum liveness liveness)

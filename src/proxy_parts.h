@@ -49,7 +49,8 @@ struct proxy {
 
 	int64_t started_us;
 	int64_t started_wall_us;
-	bool changed; /* the scheduler should look */
+	int64_t ranked_us; /* when each waiting job's place was found out last */
+	bool changed;	   /* the scheduler should look */
 };
 
 /* A client's head is whole: to our own endpoints, a job or a pass, if it may come in. */

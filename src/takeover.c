@@ -27,9 +27,14 @@ void takeover_tell_pause(struct takeover *takeover)
 {
 	/* Before that the old one decides. If it is gone, its end is heard next. */
 	if (takeover && takeover->has_taken)
-		(void)handover_say(takeover->channel, conductor_is_paused(takeover->conductor)
-							      ? TAKEOVER_PAUSED
-							      : TAKEOVER_RESUMED);
+		(void)handover_say(takeover->channel, takeover_pause_word(takeover->conductor));
+}
+
+const char *takeover_pause_word(const struct conductor *conductor)
+{
+	if (!conductor_is_paused(conductor))
+		return TAKEOVER_RESUMED;
+	return conductor_is_unloading(conductor) ? TAKEOVER_UNLOAD : TAKEOVER_PAUSED;
 }
 
 void takeover_obey(struct conductor *conductor, const char *word)

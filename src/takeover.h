@@ -18,7 +18,7 @@ struct takeover;
 #define TAKEOVER_RUNNING "running " /* old to new, and a number: that many run, none waits */
 /* Whether an operator holds the queue: the old one's before "took", the new one's from then on. */
 #define TAKEOVER_PAUSED "paused"
-#define TAKEOVER_UNLOAD "paused unload" /* old to new: models are still to be unloaded */
+#define TAKEOVER_UNLOAD "paused unload" /* and models are still to be unloaded */
 #define TAKEOVER_RESUMED "resumed"
 
 struct takeover_events {
@@ -34,6 +34,8 @@ struct takeover *takeover_create(struct event_base *base, struct handover *hando
 void takeover_destroy(struct takeover *takeover);
 /* An operator has paused or resumed: the old one's jobs wait or go on as well. NULL is fine. */
 void takeover_tell_pause(struct takeover *takeover);
+/* Of either side: the word for how it is now. */
+const char *takeover_pause_word(const struct conductor *conductor);
 /* Of either side: does what a word about the pause says; another word is nothing. */
 void takeover_obey(struct conductor *conductor, const char *word);
 

@@ -83,8 +83,7 @@ static void hand_over(struct upgrade *upgrade)
 	lifecycle_leave(parts->lifecycle);
 	systemd_notify_successor(upgrade->pid);
 	if (conductor_is_paused(parts->conductor))
-		say(upgrade, conductor_is_unloading(parts->conductor) ? TAKEOVER_UNLOAD
-								      : TAKEOVER_PAUSED);
+		say(upgrade, takeover_pause_word(parts->conductor));
 	say(upgrade, TAKEOVER_TOOK);
 	delay_start(upgrade->timer, LOOK_US);
 }

@@ -221,19 +221,16 @@ static void on_input(void *arg, size_t added, size_t held)
 	struct exchange *exchange = arg;
 	struct bufferevent *bev = bufferevent_of(exchange);
 
-	if (added > 0) {
-		exchange->last_activity_us = ticker_now_us();
-		exchange->has_heard = true;
-		connection_watch(exchange->connection, NULL, NULL);
-		witness_see(&exchange->witness, bufferevent_get_input(bev), added);
-		connection_watch(exchange->connection, &watch, exchange);
-		/* evhttp ends the request next and goes on to watch for a close. */
-		if (exchange->is_sent && !exchange->is_paused &&
-			witness_has_end(&exchange->witness))
-			connection_hold(exchange->connection);
-		if (exchange->witness.is_wrong && exchange->is_sent)
-			stop_hearing(exchange);
-	}
+	exchange->last_activity_us = ticker_now_us();
+	exchange->has_heard = true;
+	connection_watch(exchange->connection, NULL, NULL);
+	witness_see(&exchange->witness, bufferevent_get_input(bev), added);
+	connection_watch(exchange->connection, &watch, exchange);
+	/* evhttp ends the request next and goes on to watch for a close. */
+	if (exchange->is_sent && !exchange->is_paused && witness_has_end(&exchange->witness))
+		connection_hold(exchange->connection);
+	if (exchange->witness.is_wrong && exchange->is_sent)
+		stop_hearing(exchange);
 	/* evhttp switches reading on again when the request is sent. */
 	if (!exchange->is_sent && held > EARLY_ANSWER_BYTES)
 		bufferevent_disable(bev, EV_READ);
@@ -258,9 +255,6 @@ static bool write_body(const struct exchange *exchange, struct evbuffer *out)
 
 	if (!outgoing->fill_body)
 		return true;
-	/* A body in a file then goes to the socket without a way through our memory. */
-	if (!pool_is_tls(exchange->pool))
-		evbuffer_set_flags(out, EVBUFFER_FLAG_DRAINS_TO_FD);
 	if (outgoing->fill_body(exchange->arg, out) &&
 		evbuffer_get_length(out) == outgoing->body_bytes)
 		return true;

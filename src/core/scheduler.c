@@ -515,15 +515,6 @@ const struct shares *scheduler_shares(const struct scheduler *scheduler)
 	return &scheduler->shares;
 }
 
-int64_t scheduler_place(
-	struct scheduler *scheduler, const struct scheduler_view *view, const struct job *job)
-{
-	char unused[SCHEDULER_REASON_BYTES];
-
-	scheduler_rank(scheduler, view);
-	return scheduler_explain(scheduler, view, job, unused);
-}
-
 const struct runners *scheduler_runners(const struct scheduler *scheduler)
 {
 	return turns_runners(scheduler->turns);

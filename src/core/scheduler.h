@@ -177,9 +177,6 @@ void scheduler_forecast(struct scheduler *scheduler, const struct scheduler_view
 bool scheduler_loads_for(const struct scheduler *scheduler, const struct job *job);
 /* How long the job is expected to hold its slot. */
 int64_t scheduler_expected_us(const struct scheduler *scheduler, const struct job *job);
-/* That place alone. */
-int64_t scheduler_place(
-	struct scheduler *scheduler, const struct scheduler_view *view, const struct job *job);
 /* All keys, empty without turns. */
 const struct runners *scheduler_runners(const struct scheduler *scheduler);
 /* All projects that have jobs, and many that had: slots used, loads caused (core/share.h). */

@@ -86,9 +86,8 @@ static void destroy_client(void *object)
 {
 	struct client *client = object;
 
-	/* a head that did not become complete may hold a key all the same */
-	if (!client->has_head)
-		pieces_wipe(client->input, evbuffer_get_length(client->input));
+	/* a head that did not become complete, or was pipelined, may hold a key all the same */
+	pieces_wipe(client->input, evbuffer_get_length(client->input));
 	request_head_finish(&client->head);
 	if (client->timer)
 		event_free(client->timer);

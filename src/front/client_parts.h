@@ -1,6 +1,7 @@
 /*
  * The inside of a client connection, seen only by the files of front/ that make it up: client.c
- * (cycle), clients.c (all of them), output.c (writing and time limits) and reply.c (answers).
+ * (cycle), clients.c (all of them), input.c (reading), output.c (writing and time limits) and
+ * reply.c (answers).
  */
 #ifndef SO_FRONT_CLIENT_PARTS_H
 #define SO_FRONT_CLIENT_PARTS_H

@@ -37,11 +37,11 @@ struct splice {
 struct spool {
 	size_t memory_limit;
 	const char *directory;
-	struct evbuffer *memory;	       /* all of the body, until there is a file */
-	int file;			       /* -1: none yet, or owned by the segment */
-	struct evbuffer_file_segment *segment; /* the whole file, from the first sending on */
-	uint64_t bytes;			       /* as it came */
-	struct splice *splices;		       /* in ascending order */
+	struct evbuffer *memory; /* all of the body, until there is a file */
+	int file;		 /* -1: none yet */
+	bool is_sent;		 /* once at least */
+	uint64_t bytes;		 /* as it came */
+	struct splice *splices;	 /* in ascending order */
 	size_t splices_count;
 	uint64_t sent_bytes; /* with the splices */
 };
@@ -64,11 +64,8 @@ void spool_destroy(struct spool *spool)
 	if (!spool)
 		return;
 	evbuffer_free(spool->memory); /* buffers with references to it keep it */
-	if (spool->segment)
-		evbuffer_file_segment_free(
-			spool->segment); /* closes the file with the last reference */
 	if (spool->file >= 0)
-		close(spool->file);
+		close(spool->file); /* buffers with pieces of it have them mapped */
 	for (size_t i = 0; i < spool->splices_count; i++)
 		free(spool->splices[i].text);
 	free(spool->splices);
@@ -155,7 +152,7 @@ bool spool_append(struct spool *spool, struct evbuffer *data)
 {
 	size_t length = evbuffer_get_length(data);
 
-	assert(!spool->segment); /* the body was sent: it must not grow */
+	assert(!spool->is_sent); /* the body must not grow */
 	assert(spool->splices_count == 0);
 	spool->bytes += length;
 	spool->sent_bytes += length;
@@ -186,17 +183,24 @@ void spool_splice(
 	spool->sent_bytes += length - removed;
 }
 
-/* From here on the file belongs to the segment, which the buffers share. */
-static bool make_segment(struct spool *spool)
+/*
+ * Adds a piece of the file, mapped until it is sent: what was sent takes no memory any more. No
+ * sendfile: libevent 2.1.12 takes its EAGAIN for the end of the connection.
+ */
+static bool send_piece(
+	const struct spool *spool, uint64_t at, uint64_t length, struct evbuffer *out)
 {
-	spool->segment = evbuffer_file_segment_new(spool->file, 0, (ev_off_t)spool->bytes,
-		EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_LOCKING);
-	if (!spool->segment) {
+	struct evbuffer_file_segment *segment = evbuffer_file_segment_new(spool->file, (ev_off_t)at,
+		(ev_off_t)length, EVBUF_FS_DISABLE_SENDFILE | EVBUF_FS_DISABLE_LOCKING);
+	bool is_added;
+
+	if (!segment) {
 		report(spool, "cannot map a request body", errno);
 		return false;
 	}
-	spool->file = -1;
-	return true;
+	is_added = evbuffer_add_file_segment(out, segment, 0, (ev_off_t)length) == 0;
+	evbuffer_file_segment_free(segment); /* the buffer has it now */
+	return is_added;
 }
 
 /* The body as it came, read from its beginning to its end while it is sent. */
@@ -215,11 +219,9 @@ static bool send_until(struct reading *reading, uint64_t end, struct evbuffer *o
 	while (left > 0) {
 		uint64_t most = reading->memory ? MOVED_BYTES : PIECE_BYTES;
 		uint64_t piece = left < most ? left : most;
-		bool is_fine =
-			reading->memory
-				? evbuffer_remove_buffer(reading->memory, out, piece) == (int)piece
-				: evbuffer_add_file_segment(out, reading->spool->segment,
-					  (ev_off_t)(end - left), (ev_off_t)piece) == 0;
+		bool is_fine = reading->memory ? evbuffer_remove_buffer(
+							 reading->memory, out, piece) == (int)piece
+					       : send_piece(reading->spool, end - left, piece, out);
 
 		if (!is_fine)
 			return false;
@@ -256,11 +258,9 @@ bool spool_send(struct spool *spool, struct evbuffer *out)
 	struct reading reading = {.spool = spool};
 	bool is_sent;
 
-	if (spool->file >= 0 || spool->segment) {
-		if (!spool->segment && !make_segment(spool))
-			return false;
+	spool->is_sent = true;
+	if (spool->file >= 0)
 		return send_spliced(&reading, out);
-	}
 	if (spool->splices_count == 0)
 		return evbuffer_add_buffer_reference(out, spool->memory) == 0;
 	reading.memory = evbuffer_new();

@@ -38,8 +38,8 @@ void spool_splice(
 /*
  * Adds the whole body to `out` by reference (memory) or as file segments (file): no copy, can be
  * called again for a second sending. The body must not grow afterwards. Any kind of buffer may take
- * it: where it has EVBUFFER_FLAG_DRAINS_TO_FD the kernel sends the file (sendfile) and its bytes
- * cannot be read; else the file is mapped and they can, as TLS must. false: out of memory.
+ * it, a plain one, a socket's or a TLS bufferevent's: the file is mapped in pieces, and a piece
+ * takes memory until it is sent. false: out of memory.
  */
 MUST_CHECK bool spool_send(struct spool *spool, struct evbuffer *out);
 

@@ -6,6 +6,9 @@
 
 #include "json/yajl_memory.h"
 
+/* No key that is looked for. */
+#define NAMELESS "\1"
+
 struct walk {
 	const struct walk_events *events;
 	void *arg;
@@ -80,9 +83,10 @@ static int on_string(void *context, const unsigned char *text, size_t length)
 
 static int on_key(void *context, const unsigned char *text, size_t length)
 {
-	/* A NUL would end the path early, at the name of another key. */
-	if (memchr(text, '\0', length))
-		set_last(context, "", 0);
+	/* A NUL would end the path early, at the name of another key; without a name its members
+	 * would seem to be those of the object around it. */
+	if (length == 0 || memchr(text, '\0', length))
+		set_last(context, NAMELESS, strlen(NAMELESS));
 	else
 		set_last(context, (const char *)text, length);
 	return 1;

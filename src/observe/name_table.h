@@ -51,10 +51,10 @@ struct name_table {
  */
 size_t name_table_index(
 	struct name_table *names, const char *name, enum name_rank rank, bool *ret_is_replaced);
-/* None is kept any more: before the configuration's names are told anew. */
-void name_table_release(struct name_table *names);
 /* The same, but a name that is not there is NAME_TABLE_OTHER. */
 size_t name_table_find(const struct name_table *names, const char *name);
+/* None is kept any more: before the configuration's names are told anew. */
+void name_table_release(struct name_table *names);
 /* Of an index below `count`, or of NAME_TABLE_OTHER. */
 const char *name_table_get(const struct name_table *names, size_t index);
 

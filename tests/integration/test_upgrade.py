@@ -324,6 +324,23 @@ def test_the_unload_of_a_pause_is_carried_out_by_the_new_process(sim, upgradable
 
 
 @pytest.mark.sim(config=QUICK)
+def test_who_waits_in_the_old_process_does_not_hold_up_the_unload_of_a_pause(sim, upgradable, wire):
+    server = upgradable()
+    assert wire(server.url).ask("POST", "/api/chat", chat_body(stream=False)).status == 200
+    assert server.change("POST", "/api/v1/queue/pause")[0] == 200
+    waiting = wire(server.url)
+    waiting.send(chat())
+    server.wait_for(lambda stats: stats["queued"] == 1)
+    server.upgrade()
+    assert server.change("POST", "/api/v1/queue/pause", {"unload": True})[1]["unload"] is True
+    sim.wait_for(lambda state: not state["models"]["m:latest"]["resident"])
+    assert is_alive(server.pid)
+    assert server.change("POST", "/api/v1/queue/resume")[0] == 200
+    assert waiting.read_answer().status == 200
+    server.wait_exit()
+
+
+@pytest.mark.sim(config=QUICK)
 def test_an_upgrade_is_a_restart_for_keys_that_need_one(tmp_path, upgradable):
     file = tmp_path / "shared-ollama.conf"
     file.write_text('scheduler = "turns"; concurrency = "adaptive";')

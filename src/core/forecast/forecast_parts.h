@@ -91,7 +91,7 @@ struct forecast {
 	struct forecast_index index; /* of lanes, projects and caps */
 
 	double now_us;
-	uint64_t steps; /* lanes and keys that the replay has looked at */
+	uint64_t steps; /* lanes, keys and slots that the replay has looked at */
 	uint64_t left;	/* jobs without a start */
 	long loading;
 	long target;

@@ -414,6 +414,8 @@ static double next_event_us(struct forecast *forecast)
 	double now_us = forecast->now_us;
 	double next_us = -1;
 
+	/* here, and when it happens */
+	forecast->steps += 2 * forecast->slots_count;
 	for (size_t i = 0; i < forecast->slots_count; i++)
 		sooner(&next_us, forecast->slots[i].end_us, now_us);
 	if (forecast->loading != FORECAST_NONE)

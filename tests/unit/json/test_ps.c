@@ -93,9 +93,10 @@ static void test_only_the_list_of_models_is_read(void **state)
 
 static void test_what_is_no_answer_of_ps_is_refused(void **state)
 {
-	static const char *const texts[] = {"", " ", "{}", "[]", "null", "7", "\"models\"",
-		"{\"models\":7}", "{\"models\":{}}", "{\"models\":[", "{\"models\":[]",
-		"{\"models\":[]}}", "{\"models\":[]} {}", "[{\"models\":[]}]", "404 page not found",
+	static const char *const texts[] = {"", " ", "{}", "{\"\":{\"models\":[]}}",
+		"{\"a\\u0000\":{\"models\":[]}}", "[]", "null", "7", "\"models\"", "{\"models\":7}",
+		"{\"models\":{}}", "{\"models\":[", "{\"models\":[]", "{\"models\":[]}}",
+		"{\"models\":[]} {}", "[{\"models\":[]}]", "404 page not found",
 		"{\"error\":\"models\"}", "{\"models\":[{\"name\":\"\xff\"}]}"};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
