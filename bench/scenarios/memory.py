@@ -33,8 +33,9 @@ def idle(name, title, requests):
 
 
 def private_mib(pid):
+    """Written pages. Unwritten ones of a library count as private too where no other program of the moment uses it."""
     with open(f"/proc/{pid}/smaps_rollup") as file:
-        return sum(int(line.split()[1]) for line in file if line.startswith("Private_")) / KIB_PER_MIB
+        return sum(int(line.split()[1]) for line in file if line.startswith("Private_Dirty")) / KIB_PER_MIB
 
 
 def run_rest(place, target, settings):

@@ -66,6 +66,7 @@ struct pool {
 	struct list all;
 	struct list idle; /* the oldest first */
 	size_t idle_count;
+	int64_t idle_most;
 	uint64_t lost;
 	size_t open_count;
 	size_t uses;	 /* requests under way that may use or load a model */
@@ -150,6 +151,11 @@ struct pool *pool_create(
 	pool->base = base;
 	pool->graveyard = graveyard;
 	pool->host = host_text(settings);
+	pool->idle_most = POOL_IDLE_LEAST;
+	if (settings->max_concurrent > pool->idle_most)
+		pool->idle_most = settings->max_concurrent;
+	if (settings->max_concurrent_limit > pool->idle_most)
+		pool->idle_most = settings->max_concurrent_limit;
 	list_init(&pool->all);
 	list_init(&pool->idle);
 	pool->forever = event_base_init_common_timeout(base, &forever);
@@ -522,7 +528,7 @@ void pool_return(struct connection *connection)
 	}
 	connection->idle_since_us = ticker_now_us();
 	list_append(&pool->idle, &connection->in_idle);
-	if (++pool->idle_count > POOL_IDLE_MOST)
+	if (++pool->idle_count > (size_t)pool->idle_most)
 		pool_discard(CONTAINER_OF(pool->idle.next, struct connection, in_idle));
 	arm_idle_timer(pool);
 }

@@ -4,8 +4,9 @@
  * back/tunnel (addresses only) and back/probe.
  *
  * The last idle connection is used first, so that those which a burst left over grow old: they are
- * closed after POOL_IDLE_US, and beyond POOL_IDLE_MOST the oldest at once. An idle connection that
- * Ollama closed, or that sent a byte nobody asked for, is never used again.
+ * closed after POOL_IDLE_US, and beyond as many as jobs may run (POOL_IDLE_LEAST) the oldest at
+ * once. An idle connection that Ollama closed, or that sent a byte nobody asked for, is never used
+ * again.
  */
 #ifndef SO_BACK_POOL_H
 #define SO_BACK_POOL_H
@@ -28,8 +29,9 @@ struct pool;
 struct tls_client;
 
 enum {
-	/* Twice as many as jobs and passes usually run at once: the rest of a burst is not kept. */
-	POOL_IDLE_MOST = 64,
+	/* So many idle ones may be kept at least, more where more jobs may run (at the start): each
+	   that is not kept is a connect for a later request. */
+	POOL_IDLE_LEAST = 64,
 	/* Shorter than the keep-alive limit of every proxy that may stand before an Ollama. */
 	POOL_IDLE_US = 60 * 1000 * 1000,
 };

@@ -26,6 +26,12 @@ static void turn(struct bench *bench, int flags)
 
 void bench_start(struct bench *bench, const struct peer_step *const *scripts)
 {
+	bench_start_with(bench, scripts, 0);
+}
+
+void bench_start_with(
+	struct bench *bench, const struct peer_step *const *scripts, int64_t max_concurrent)
+{
 	static char host[] = "127.0.0.1";
 	struct event_config *config = event_config_new();
 	struct settings settings = {.upstream_host = host};
@@ -40,6 +46,7 @@ void bench_start(struct bench *bench, const struct peer_step *const *scripts)
 	bench->graveyard = graveyard_create();
 	bench->peer = peer_create(bench->base, host, 0, scripts);
 	settings.upstream_port = peer_port(bench->peer);
+	settings.max_concurrent_limit = max_concurrent;
 	bench->pool = pool_create(bench->base, bench->graveyard, &settings);
 }
 

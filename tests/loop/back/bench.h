@@ -28,6 +28,9 @@ struct bench {
 
 /* The scripts are those of peer_create(). */
 void bench_start(struct bench *bench, const struct peer_step *const *scripts);
+/* So many jobs may run at once. */
+void bench_start_with(
+	struct bench *bench, const struct peer_step *const *scripts, int64_t max_concurrent);
 /* Everything must have ended; frees all, so that leaks are seen. */
 void bench_stop(struct bench *bench);
 /* Turns the loop until `is_done` says so; fails after 20 s. */
