@@ -15,8 +15,8 @@ PROXY_CORE = 0
 LOAD_CORE = 1
 # More than any round sends over one connection: nobody reconnects in the middle of a measurement.
 KEEPALIVE_REQUESTS = 1000000000
-# 10,000 clients and as many connections to the upstream, and some that begin while others end.
-DESCRIPTORS = 24000
+# 10,000 streams, for each of which our proxy sets three aside, and what is spare.
+DESCRIPTORS = 30320
 # What a process needs besides its connections.
 SPARE_DESCRIPTORS = 220
 
