@@ -20,6 +20,7 @@ void relay_begin_patience(struct relay_job *carried)
 	places_claim(&relay->places, job, ticker_now_us());
 	patience_update(job, scheduler_expected_us(relay->parts.scheduler, job));
 	relay->is_patience_due |= job->patience_due_us != 0;
+	relay->has_patient |= job->policy.patience_us > 0;
 }
 
 enum { US_PER_S = 1000 * 1000, NS_PER_US = 1000 };
@@ -120,13 +121,14 @@ static void test_patience(struct relay *relay)
 	}
 }
 
+/* In whatever state: it may wait again. */
 static bool has_patient(const struct relay *relay)
 {
 	struct list *node;
 
 	LIST_EACH(&relay->jobs, node)
 	{
-		if (is_patient(CONTAINER_OF(node, struct job, link)))
+		if (CONTAINER_OF(node, struct job, link)->policy.patience_us > 0)
 			return true;
 	}
 	return false;
@@ -169,8 +171,11 @@ void relay_test_patience(struct relay *relay)
 		return;
 	}
 	relay->is_patience_due = false;
-	/* Most boxes have no such client: then not even the cost is measured. */
-	if (!has_patient(relay))
+	/* Most boxes have no such client: then not even all jobs are looked at. */
+	if (!relay->has_patient)
+		return;
+	relay->has_patient = has_patient(relay);
+	if (!relay->has_patient)
 		return;
 	begun_us = cpu_us();
 	update_all(relay);

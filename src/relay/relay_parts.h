@@ -31,6 +31,7 @@ struct relay {
 	uint64_t bodies_bytes;
 	bool draining;
 	struct places places; /* of clients that were told to come back */
+	bool has_patient;     /* perhaps: a job of a client that announced a time limit is here */
 	bool is_patience_due; /* what may make somebody late happened since it was tested */
 	int64_t patience_rests_until_us; /* the last test was dear */
 	struct event *patience_wake;	 /* then; NULL: none was yet */
