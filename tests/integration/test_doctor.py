@@ -1,6 +1,7 @@
 """`shared-ollama doctor`: each kind of trouble that a simulated box can have, and a box that has none."""
 
 import json
+import resource
 import socket
 
 import pytest
@@ -140,6 +141,14 @@ def test_a_key_is_wanted_for_the_figures(sim, keyed):
 def test_a_log_that_nobody_writes(sim, proxy):
     server = proxy("--request-log", "")
     assert examine(server.url)["request log"][0] == "warn"
+
+
+@pytest.mark.sim(config=QUICK)
+def test_few_descriptors(sim, proxy):
+    server = proxy()
+    before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (512, before[1]))
+    assert examine(server.url)["descriptors"] == ("warn", "the service may open 512 descriptors: too few for many clients")
 
 
 @pytest.mark.sim(config=QUICK)
