@@ -12,6 +12,7 @@ struct ring {
 	size_t most; /* that may be inside; below `places` until a smaller ring fits */
 	size_t head; /* index of the oldest */
 	size_t count;
+	size_t of_class[CLASSES];
 };
 
 struct ring *ring_create(size_t places)
@@ -45,6 +46,7 @@ bool ring_put(struct ring *ring, struct job *job)
 	if (ring->count >= ring->most)
 		return false;
 	*slot(ring, ring->count++) = job;
+	ring->of_class[job->policy.job_class]++;
 	job->in_ring = true;
 	return true;
 }
@@ -72,11 +74,21 @@ void ring_remove(struct ring *ring, struct job *job)
 	for (size_t i = 0; i < ring->count; i++) {
 		if (*slot(ring, i) == job) {
 			close_gap(ring, i);
+			ring->of_class[job->policy.job_class]--;
 			job->in_ring = false;
 			return;
 		}
 	}
 	assert(!"job is not in this ring");
+}
+
+bool ring_has_one_class(const struct ring *ring)
+{
+	for (int i = 0; i < CLASSES; i++) {
+		if (ring->of_class[i] > 0)
+			return ring->of_class[i] == ring->count;
+	}
+	return true;
 }
 
 size_t ring_count(const struct ring *ring)

@@ -23,6 +23,8 @@ MUST_CHECK bool ring_put(struct ring *ring, struct job *job);
 /* The job must be in the ring. */
 void ring_remove(struct ring *ring, struct job *job);
 size_t ring_count(const struct ring *ring);
+/* Of their own classes, as they came: all the same. An empty ring has one. */
+bool ring_has_one_class(const struct ring *ring);
 size_t ring_places(const struct ring *ring);
 /* A new array for so many. Those inside stay, in their order; where more are inside than fit, none
  * is put until enough have left. */

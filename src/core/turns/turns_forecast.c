@@ -64,7 +64,7 @@ void turns_forecast(
 		.growth = TURNS_GROWTH,
 		.growth_most = TURNS_GROW_MOST,
 		.rank_most = CLASS_INTERACTIVE,
-		.ageing_us = (double)turns_ageing_us(view->settings),
+		.ageing_us = (double)turns_ageing_us(view),
 		.worth = turns_class_weight,
 		.fits = &turns->fits,
 		.held_until_us =

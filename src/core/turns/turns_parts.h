@@ -77,8 +77,9 @@ struct turns_plan {
 /* turns_survey.c */
 /* What a job of this class is worth beside a normal one, for the choice of the next key. */
 extern const double turns_class_weight[CLASSES];
-/* A job that waits so long rises by one class. */
-int64_t turns_ageing_us(const struct settings *settings);
+/* A job that waits so long rises by one class; 0: none does, all that wait are of one. Else the old
+ * ones of a flood would outrank whoever comes, and no share would be fair. */
+int64_t turns_ageing_us(const struct scheduler_view *view);
 void turns_survey(struct turns *turns, const struct scheduler_view *view);
 /* Its own, and one more for each max_turn_wait that it waits (PRODUCT 3.4). */
 enum job_class turns_class(const struct job *job, const struct scheduler_view *view);

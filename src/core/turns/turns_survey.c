@@ -34,10 +34,13 @@ bool turns_is_loose(const struct job *job)
 	return !job->runner || job->runner->kind == RUNNER_NOT_LOCAL;
 }
 
-int64_t turns_ageing_us(const struct settings *settings)
+int64_t turns_ageing_us(const struct scheduler_view *view)
 {
-	return (settings->max_turn_wait_ms > 0 ? settings->max_turn_wait_ms : AGEING_MS) *
-	       US_PER_MS;
+	int64_t most_ms = view->settings->max_turn_wait_ms;
+
+	if (ring_has_one_class(view->ring))
+		return 0;
+	return (most_ms > 0 ? most_ms : AGEING_MS) * US_PER_MS;
 }
 
 static enum job_class aged(const struct job *job, int64_t now_us, int64_t ageing_us)
@@ -45,14 +48,15 @@ static enum job_class aged(const struct job *job, int64_t now_us, int64_t ageing
 	enum job_class job_class = job->policy.job_class;
 
 	for (int64_t due_us = job->came_us + ageing_us;
-		job_class < CLASS_INTERACTIVE && due_us <= now_us; due_us += ageing_us)
+		ageing_us > 0 && job_class < CLASS_INTERACTIVE && due_us <= now_us;
+		due_us += ageing_us)
 		job_class++;
 	return job_class;
 }
 
 enum job_class turns_class(const struct job *job, const struct scheduler_view *view)
 {
-	return aged(job, view->now_us, turns_ageing_us(view->settings));
+	return aged(job, view->now_us, turns_ageing_us(view));
 }
 
 static double served_us(const struct job *job)
@@ -152,7 +156,7 @@ bool turns_is_held_back(const struct turns_survey *survey, const struct job *job
 static void gather(struct turns_survey *survey, const struct scheduler_view *view)
 {
 	size_t total = ring_count(view->ring);
-	int64_t age_us = turns_ageing_us(view->settings);
+	int64_t age_us = turns_ageing_us(view);
 	size_t count;
 
 	for (size_t from = 0; from < total; from += count) {

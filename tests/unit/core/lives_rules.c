@@ -124,6 +124,17 @@ bool world_is_capped(const struct world *world, const struct carried *carried)
 	return of_model && is_reached(world_model_crowd(world, carried->model).running, of_model);
 }
 
+/* Of all that wait, and of this one. */
+static bool is_of_one_class(const struct world *world, const struct carried *carried)
+{
+	for (size_t i = 0; i < world->in_state_count[JOB_QUEUED]; i++) {
+		if (world->in_state[JOB_QUEUED][i]->job.policy.job_class !=
+			carried->job.policy.job_class)
+			return false;
+	}
+	return true;
+}
+
 enum job_class world_class(const struct world *world, const struct carried *carried)
 {
 	int64_t span_ms =
@@ -131,6 +142,8 @@ enum job_class world_class(const struct world *world, const struct carried *carr
 	int64_t age_us = world->now_us - carried->first_us;
 	int64_t job_class = (int64_t)carried->job.policy.job_class + age_us / (span_ms * US_PER_MS);
 
+	if (is_of_one_class(world, carried))
+		return carried->job.policy.job_class;
 	return job_class < CLASS_INTERACTIVE ? (enum job_class)job_class : CLASS_INTERACTIVE;
 }
 

@@ -269,6 +269,20 @@ static void test_an_overdue_batch_is_next_once_it_has_aged(void **state)
 	expect_verdict(SCHEDULER_LOAD, "c:latest");
 }
 
+/* Ageing saves lower classes from starving; among one class it would undo the fair share. */
+static void test_a_flood_that_has_aged_outranks_nobody_of_its_class(void **state)
+{
+	settings.max_concurrent = 1;
+	tell("a", NULL);
+	for (int i = 0; i < 6; i++)
+		add_class("a", "flood", CLASS_NORMAL);
+	send_next(&jobs[0]);
+	now_us += 100 * S;
+	add_class("a", "other", CLASS_NORMAL);
+	finish(&jobs[0]);
+	send_next(&jobs[6]);
+}
+
 static void test_a_weight_is_a_share_of_the_slots(void **state)
 {
 	int heavy = 0;
@@ -573,6 +587,7 @@ int main(void)
 		CLASS_TEST(test_an_interactive_job_does_not_wait_for_a_hold_of_lower_ones),
 		CLASS_TEST(test_two_interactive_agents_are_held_for),
 		CLASS_TEST(test_an_overdue_batch_is_next_once_it_has_aged),
+		CLASS_TEST(test_a_flood_that_has_aged_outranks_nobody_of_its_class),
 		CLASS_TEST(test_a_weight_is_a_share_of_the_slots),
 		CLASS_TEST(test_who_returns_is_lifted_to_those_of_its_class),
 		CLASS_TEST(test_a_batch_that_was_served_less_does_not_cut_higher_ones),
