@@ -14,14 +14,12 @@ static void on_scalar(
 {
 	const struct reading *reading = arg;
 
-	length = strnlen(text, length < LOOKUP_TEXT_BYTES ? length : LOOKUP_TEXT_BYTES - 1);
 	for (size_t i = 0; i < reading->count; i++) {
 		struct lookup *item = &reading->items[i];
 
 		if (strcmp(item->path, path) != 0)
 			continue;
-		memcpy(item->text, text, length);
-		item->text[length] = '\0';
+		walk_copy(item->text, LOOKUP_TEXT_BYTES, text, length);
 		item->is_found = true;
 	}
 }

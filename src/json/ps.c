@@ -19,24 +19,16 @@ struct reading {
 	char expires_at[TEXT_BYTES];
 };
 
-static void copy_text(char *to, size_t bytes, const char *text, size_t length)
-{
-	/* A NUL inside ends the text: nothing that Ollama names has one. */
-	length = strnlen(text, length < bytes ? length : bytes - 1);
-	memcpy(to, text, length);
-	to[length] = '\0';
-}
-
 static void on_string(struct reading *reading, const char *key, const char *text, size_t length)
 {
 	if (strcmp(key, "name") == 0)
-		copy_text(reading->name, TEXT_BYTES, text, length);
+		walk_copy(reading->name, TEXT_BYTES, text, length);
 	else if (strcmp(key, "model") == 0)
-		copy_text(reading->other_name, TEXT_BYTES, text, length);
+		walk_copy(reading->other_name, TEXT_BYTES, text, length);
 	else if (strcmp(key, "digest") == 0)
-		copy_text(reading->digest, TEXT_BYTES, text, length);
+		walk_copy(reading->digest, TEXT_BYTES, text, length);
 	else if (strcmp(key, "expires_at") == 0)
-		copy_text(reading->expires_at, TEXT_BYTES, text, length);
+		walk_copy(reading->expires_at, TEXT_BYTES, text, length);
 }
 
 static void on_number(struct ps_model *model, const char *key, const char *text, size_t length)
@@ -102,14 +94,14 @@ bool ps_read(const char *text, size_t length,
 
 	if (length > PS_BYTES_MOST)
 		return false;
-	return walk_events(text, length, &events, &reading) && reading.has_list;
+	return walk_with_containers(text, length, &events, &reading) && reading.has_list;
 }
 
 static void on_version(
 	void *arg, const char *path, enum walk_kind kind, const char *text, size_t length)
 {
 	if (kind == WALK_STRING && strcmp(path, "version") == 0)
-		copy_text(arg, PS_VERSION_BYTES, text, length);
+		walk_copy(arg, PS_VERSION_BYTES, text, length);
 }
 
 bool ps_read_version(const char *text, size_t length, char ret_version[PS_VERSION_BYTES])

@@ -4,11 +4,6 @@
 
 #include "json/walk.h"
 
-static bool is_text(const char *text, size_t length, const char *wanted)
-{
-	return strlen(wanted) == length && memcmp(wanted, text, length) == 0;
-}
-
 static void on_scalar(
 	void *arg, const char *path, enum walk_kind kind, const char *text, size_t length)
 {
@@ -19,8 +14,8 @@ static void on_scalar(
 	if (strcmp(path, "remote_host") == 0 || strcmp(path, "remote_model") == 0)
 		result->is_remote |= length > 0;
 	if (strcmp(path, "capabilities/*") == 0) {
-		result->can_complete |= is_text(text, length, "completion");
-		result->can_embed |= is_text(text, length, "embedding");
+		result->can_complete |= walk_is(text, length, "completion");
+		result->can_embed |= walk_is(text, length, "embedding");
 	}
 }
 

@@ -15,19 +15,6 @@ struct reading {
 	char digest[NAME_BYTES];
 };
 
-static bool is_text(const char *text, size_t length, const char *wanted)
-{
-	return strlen(wanted) == length && memcmp(wanted, text, length) == 0;
-}
-
-static void copy_text(char to[NAME_BYTES], const char *text, size_t length)
-{
-	size_t kept = length < NAME_BYTES ? length : NAME_BYTES - 1;
-
-	memcpy(to, text, kept);
-	to[kept] = '\0';
-}
-
 static void on_scalar(
 	void *arg, const char *path, enum walk_kind kind, const char *text, size_t length)
 {
@@ -39,15 +26,15 @@ static void on_scalar(
 	if (kind != WALK_STRING || !reading->has_list)
 		return;
 	if (strcmp(path, "models/*/name") == 0)
-		copy_text(reading->name, text, length);
+		walk_copy(reading->name, NAME_BYTES, text, length);
 	else if (strcmp(path, "models/*/digest") == 0)
-		copy_text(reading->digest, text, length);
+		walk_copy(reading->digest, NAME_BYTES, text, length);
 	else if (strcmp(path, "models/*/remote_host") == 0 ||
 		 strcmp(path, "models/*/remote_model") == 0)
 		reading->model.is_remote |= length > 0;
 	else if (strcmp(path, "models/*/capabilities/*") == 0) {
-		reading->model.can_complete |= is_text(text, length, "completion");
-		reading->model.can_embed |= is_text(text, length, "embedding");
+		reading->model.can_complete |= walk_is(text, length, "completion");
+		reading->model.can_embed |= walk_is(text, length, "embedding");
 	}
 }
 
@@ -81,5 +68,5 @@ bool tags_read(const char *text, size_t length,
 
 	if (length > TAGS_BYTES_MOST)
 		return false;
-	return walk_events(text, length, &events, &reading) && reading.has_list;
+	return walk_with_containers(text, length, &events, &reading) && reading.has_list;
 }

@@ -140,7 +140,8 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end,
 };
 
-bool walk_events(const char *json, size_t length, const struct walk_events *events, void *arg)
+bool walk_with_containers(
+	const char *json, size_t length, const struct walk_events *events, void *arg)
 {
 	struct walk walk = {.events = events, .arg = arg};
 	yajl_handle yajl = yajl_alloc(&callbacks, &yajl_memory, &walk);
@@ -156,5 +157,17 @@ bool walk_object(const char *json, size_t length, walk_scalar *tell, void *arg)
 {
 	struct walk_events events = {.on_scalar = tell};
 
-	return walk_events(json, length, &events, arg);
+	return walk_with_containers(json, length, &events, arg);
+}
+
+bool walk_is(const char *text, size_t length, const char *wanted)
+{
+	return strlen(wanted) == length && memcmp(wanted, text, length) == 0;
+}
+
+void walk_copy(char *to, size_t bytes, const char *text, size_t length)
+{
+	length = strnlen(text, length < bytes ? length : bytes - 1);
+	memcpy(to, text, length);
+	to[length] = '\0';
 }

@@ -34,7 +34,11 @@ struct walk_events {
 /* false: not exactly one JSON object (or too deep); scalars may have been told before. */
 MUST_CHECK bool walk_object(const char *json, size_t length, walk_scalar *on_scalar, void *arg);
 /* The same, with containers. */
-MUST_CHECK bool walk_events(
+MUST_CHECK bool walk_with_containers(
 	const char *json, size_t length, const struct walk_events *events, void *arg);
+/* For those who are told: the text is exactly `wanted`. */
+bool walk_is(const char *text, size_t length, const char *wanted);
+/* As much of it as `bytes` hold, NUL-terminated; a NUL inside ends it. */
+void walk_copy(char *to, size_t bytes, const char *text, size_t length);
 
 #endif

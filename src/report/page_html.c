@@ -187,7 +187,7 @@ static void put_prose(FILE *out, const struct table *table)
 	fputs("</ol>\n", out);
 }
 
-/* The moments at even distances below a plot: days and minutes of "2026-11-24T10:00:00…". */
+/* The moments at even distances below a plot: days and minutes of "2026-11-24 10:00:00". */
 static void put_ticks(FILE *out, const struct table *table)
 {
 	enum { TICKS = 5, DAY_AT = 5, DAY_BYTES = 5, MINUTE_AT = 11, MINUTE_BYTES = 5 };

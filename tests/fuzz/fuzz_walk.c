@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool is_object;
 
 	depth = scalars = 0;
-	is_object = walk_events(text, size, &events, NULL);
+	is_object = walk_with_containers(text, size, &events, NULL);
 	REQUIRE(!is_object || depth == 0);
 	REQUIRE(lookup_read(text, size, &item, 1) == is_object);
 	REQUIRE(show_read(text, size, &shown) == is_object);

@@ -18,9 +18,9 @@ struct job_group;
 /* What bounds how many of a job's kind run: its project and its model. */
 enum {
 	FORECAST_CAPS = 2,
-	/* One step looks at a runner, or at a project's jobs for it, and takes 1 to 2 ns. After so
-	   many, some 0.5 ms, a coarser rule tells the starts that are left: the loop serves others
-	   too, and what is so far away is a guess anyway. */
+	/* One step looks at a runner, a project's jobs for it or a slot, and takes 1 to 2 ns. After
+	   so many, some 0.5 ms, a coarser rule tells the starts that are left: the loop serves
+	   others too, and what is so far away is a guess anyway. */
 	FORECAST_STEPS_MOST = 400 * 1000,
 };
 
