@@ -1,6 +1,7 @@
 """The programs under test, each in front of a scripted upstream of its own: shared-ollama, and Debian's nginx and
 HAProxy with configurations that ask the same of them."""
 
+import contextlib
 import pathlib
 import shutil
 import socket
@@ -17,6 +18,9 @@ from upstream import Upstream
 START_SECONDS = 10.0
 STARTS_MOST = 5
 POLL_SECONDS = 0.01
+# Columns of /proc/net/tcp (proc(5)), and its word for a listener.
+LOCAL_ADDRESS, STATE, INODE = 1, 3, 9
+TCP_LISTEN = "0A"
 # Short, so that what a program only waits for ends soon; long enough for a busy machine.
 CLIENT_SECONDS = 1
 # A head that comes byte by byte has to be whole by then.
@@ -46,6 +50,7 @@ http {{
 
 HAPROXY = """
 global
+    noreuseport
     tune.bufsize 131072
 defaults
     mode http
@@ -67,12 +72,16 @@ def free_port():
         return sock.getsockname()[1]
 
 
-def accepts(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        return True
-    except OSError:
-        return False
+def listens(process, port):
+    """Whether the listener at this port is the process' own: another program's may have come there in between."""
+    rows = [row.split() for row in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    address = f"0100007F:{port:04X}"
+    own = {f"socket:[{row[INODE]}]" for row in rows if row[LOCAL_ADDRESS] == address and row[STATE] == TCP_LISTEN}
+    links = set()
+    for link in pathlib.Path(f"/proc/{process.pid}/fd").glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            links.add(str(link.readlink()))
+    return bool(own & links)
 
 
 class Ours:
@@ -127,7 +136,7 @@ class Other:
     def comes_up(self):
         deadline = time.monotonic() + START_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
-            if accepts(self.port):
+            if listens(self.process, self.port):
                 return True
             time.sleep(POLL_SECONDS)
         return False

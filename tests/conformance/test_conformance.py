@@ -2,6 +2,7 @@
 
 import pytest
 
+import fronts
 import musts
 import runner
 import table
@@ -40,3 +41,17 @@ def test_each_must_has_cases_that_exist_or_a_reason():
     known = {case.id for case in CASES}
     named = {name for _, _, cases in musts.MUSTS if not isinstance(cases, str) for name in cases}
     assert named <= known, f"no such cases: {named - known}"
+
+
+@pytest.mark.parametrize("front_class", [front for front in fronts.installed() if front is not fronts.Ours])
+def test_a_port_that_somebody_took_meanwhile_is_not_shared(front_class, tmp_path, monkeypatch):
+    free_port = fronts.free_port
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    one = front_class(tmp_path / "one")
+    offered = [one.port]
+    monkeypatch.setattr(fronts, "free_port", lambda: offered.pop() if offered else free_port())
+    other = front_class(tmp_path / "other")
+    assert other.port != one.port and not offered
+    other.finish()
+    one.finish()
