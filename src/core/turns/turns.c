@@ -78,8 +78,10 @@ void turns_enter(
 	const struct record *record = &job->record;
 	struct runner *runner = NULL;
 
-	if (!record->model)
+	if (!record->model) {
+		job->groups[GROUP_RUNNER] = &turns->nameless;
 		return;
+	}
 	runner = runners_get(
 		&turns->runners, record->model, record->family == API_NATIVE ? seen : NULL);
 	runner_note_arrival(runner, now_us);
@@ -350,6 +352,30 @@ static struct job *choose_job(
 	return best;
 }
 
+/* All that wait do so for runners that are being served and are full: without a look at each of the
+ * jobs it is plain that none of them goes, and that nothing is to be loaded. */
+static bool are_all_full(
+	const struct turns *turns, const struct scheduler_view *view, int64_t *look_again_us)
+{
+	const struct list *node;
+
+	if (turns->state != TURN_SERVING || turns->target || turns->is_holding ||
+		turns->nameless.waiting > 0)
+		return false;
+	LIST_EACH(&turns->runners.all, node)
+	{
+		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
+
+		if (runner->is_cut || runner->owes_preload)
+			return false;
+		if (runner->jobs.waiting > 0 &&
+			(!turns_runs_here(runner) || !is_served(turns, runner) ||
+				!is_full(runner, view, look_again_us)))
+			return false;
+	}
+	return true;
+}
+
 /* Nothing is known of what is loaded: wait a moment for /api/ps, then in order of arrival. */
 static struct scheduler_answer go_blind(struct turns *turns, const struct scheduler_view *view)
 {
@@ -380,6 +406,8 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 	if (residency_asked_us(view->residency) == 0)
 		return go_blind(turns, view);
 	turns->blind_since_us = 0;
+	if (are_all_full(turns, view, &answer.look_again_us))
+		return answer;
 	turns_survey(turns, view);
 	if (turns->survey.unlooked && !turns->looking) {
 		turns->looking = turns->survey.unlooked;

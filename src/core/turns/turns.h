@@ -5,7 +5,8 @@
  * that is being drained (Ollama's issue 17408).
  *
  * It answers and remembers what it answered: an UNLOAD, LOAD or LOOK that is answered is under way
- * until its result is told. Never calls out; O(jobs + keys) a decision.
+ * until its result is told. Never calls out; O(jobs + keys) a decision, O(keys) where
+ * all that is loaded is full and nobody waits for anything else.
  */
 #ifndef SO_CORE_TURNS_H
 #define SO_CORE_TURNS_H

@@ -268,8 +268,7 @@ const char *turns_touch_where(struct turns *turns, const struct scheduler_view *
 
 		if (!due || !runner->is_resident || runner->is_cut ||
 			runner->jobs.running + runner->jobs.waiting > 0 ||
-			(runner->kind != RUNNER_GENERATES && runner->kind != RUNNER_EMBEDS) ||
-			(may_touch && !may_touch(turns, runner)))
+			!turns_runs_here(runner) || (may_touch && !may_touch(turns, runner)))
 			continue;
 		keep_alive_note_told(&runner->keep_alive);
 		*ret_runner = runner;

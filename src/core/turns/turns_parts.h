@@ -6,6 +6,7 @@
 #define SO_CORE_TURNS_PARTS_H
 
 #include "core/fits.h"
+#include "core/job.h"
 #include "core/share.h"
 #include "core/turns/turns.h"
 
@@ -46,8 +47,9 @@ struct turns {
 	struct runner *target; /* what is loaded next: latched by a cut, an unload or a load */
 	struct runner *victim; /* UNLOADING */
 	struct runner *looking;
-	bool has_moved;	     /* jobs may wait for a name that proved to be a copy */
-	struct share *cause; /* LOADING: for whose job; kept */
+	struct job_group nameless; /* jobs that name no model have no runner */
+	bool has_moved;		   /* jobs may wait for a name that proved to be a copy */
+	struct share *cause;	   /* LOADING: for whose job; kept */
 	struct turns_survey survey;
 	bool is_trial; /* LOADING: whether the set fits is tried, residents are not served */
 	struct fits_set before; /* LOADING: who was there */
@@ -132,6 +134,8 @@ void turns_rank_all(struct turns *turns, const struct scheduler_view *view);
 bool turns_is_overdue(const struct runner *runner, const struct scheduler_view *view);
 /* It is loaded, or has requests in flight and may be. */
 bool turns_is_there(const struct runner *runner);
+/* Ollama said that it loads it, and does not pass it on. */
+bool turns_runs_here(const struct runner *runner);
 bool turns_waits_for_turn(const struct runner *runner);
 /* The turn of one, at least, that is there may be cut for an interactive job. */
 bool turns_is_any_lower(const struct turns *turns);

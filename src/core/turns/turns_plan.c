@@ -37,11 +37,15 @@ bool turns_is_there(const struct runner *runner)
 	return runner->is_resident || (runner->jobs.running > 0 && !runner->was_elsewhere);
 }
 
+bool turns_runs_here(const struct runner *runner)
+{
+	return runner->kind == RUNNER_GENERATES || runner->kind == RUNNER_EMBEDS;
+}
+
 /* What still runs on one that is not listed was sent before that was known: first it ends. */
 bool turns_waits_for_turn(const struct runner *runner)
 {
-	return runner->survey.waiting > 0 && !turns_is_there(runner) &&
-	       (runner->kind == RUNNER_GENERATES || runner->kind == RUNNER_EMBEDS);
+	return runner->survey.waiting > 0 && !turns_is_there(runner) && turns_runs_here(runner);
 }
 
 static double parallel(const struct runner *runner, const struct scheduler_view *view)
