@@ -73,7 +73,7 @@ GOALS = [
     Goal("10,000 streams (or as many as descriptors allow) at 5/s: memory", f"streams_10000_at_5/peak_mib/{OURS}", 150, "MiB"),
     Goal("cold start, to the first answer", f"start/start_ms/{OURS}", 10, "ms"),
     Goal("stripped program", f"start/stripped_mib/{OURS}", 1, "MiB"),
-    Goal("a decision with 1,000 waiting", "ring_decision/cpu_us_per_request/1,000 wait - 2 wait", 20, "µs"),
+    Goal("a decision with 1,000 waiting", "ring_decision/cpu_us_per_request/1,000 wait - 1,000 wait, fifo", 20, "µs"),
     Goal("gap p99 of streams beside a full ring ÷ a short one", "ring_streams/gap_us.p99/1,000 wait ÷ 2 wait", 1.1),
     Goal("10 MB of JSON looked at", f"peek/ms/{OURS}", 2, "ms"),
     Goal("log on ÷ log off, CPU", "log/cpu_us_per_request/log on ÷ log off", 1.03),

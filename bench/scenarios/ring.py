@@ -7,7 +7,9 @@ from scenarios.base import OURS, Metric, Scenario
 
 SHORT = "2 wait"
 FULL = "1,000 wait"
-WAITING = {SHORT: 2, FULL: 1000}
+# The same without a choice among those who wait: what a thousand connections cost by themselves.
+UNCHOSEN = "1,000 wait, fifo"
+WAITING = {SHORT: 2, FULL: 1000, UNCHOSEN: 1000}
 # So that the share of each project has to be weighed.
 PROJECTS = 100
 END_LIMIT_S = 60
@@ -22,7 +24,8 @@ def options(slots):
 
 def run_decision(place, target, settings):
     """One slot: each answer is a decision over all who wait."""
-    with place.running(OURS, options=options(1)) as (url, pid):
+    rule = ["--scheduler", "fifo"] if target == UNCHOSEN else []
+    with place.running(OURS, options=options(1) + rule) as (url, pid):
         connections = min(WAITING[target], settings["most"]) + 1
         load = {key: settings[key] for key in ("seconds", "warmup")}
         return place.load("small", url, pid, connections=connections, projects=PROJECTS, path="/api/embed", **load)
@@ -73,9 +76,9 @@ SCENARIOS = [
         [Metric("cpu_us_per_request", "CPU a request, with its decision", "µs", is_ratio=True, is_added=True)],
         {"seconds": 2, "warmup": 0.7, "most": 1000},
         {"seconds": 0.2, "warmup": 0.1, "most": 200},
-        (SHORT, FULL),
+        (SHORT, FULL, UNCHOSEN),
         ratios=((FULL, SHORT),),
-        differences=((FULL, SHORT),),
+        differences=((FULL, UNCHOSEN), (FULL, SHORT)),
         groups=("ring",),
     ),
     Scenario(
