@@ -80,10 +80,19 @@ static void clear_options(struct peek *peek)
 	peek->result.num_keep = 0;
 }
 
-static void clear_model(struct peek *peek)
+/* `text` NULL: a value that is no string. */
+static void set_name(char **name, const char *text, size_t length)
 {
-	free(peek->result.model);
-	peek->result.model = NULL;
+	free(*name);
+	*name = NULL;
+	if (text && length > 0 && length <= MODEL_MAX && !memchr(text, '\0', length))
+		*name = mem_strndup(text, length);
+}
+
+static void set_model(struct peek *peek, const char *text, size_t length)
+{
+	set_name(&peek->result.model, text, length);
+	peek->result.has_model = !text || length > 0;
 }
 
 static void set_keep_alive(struct peek *peek, const char *text, size_t length, bool is_string)
@@ -124,7 +133,10 @@ static void on_wrong_type(struct peek *peek, struct frame *frame)
 		return;
 	switch (frame->rule->key) {
 	case KEY_MODEL:
-		clear_model(peek);
+		set_model(peek, NULL, 0);
+		break;
+	case KEY_NAME:
+		set_name(&peek->result.name, NULL, 0);
 		break;
 	case KEY_STREAM:
 		peek->result.has_stream = false;
@@ -167,8 +179,8 @@ static int on_null(void *arg)
 	if (frame->rule && frame->rule->key == KEY_KEEP_ALIVE) {
 		set_keep_alive(peek, NULL, 0, false);
 		peek->result.keep_alive = PEEK_KEEP_ALIVE_NULL;
-	} else if (!frame->rule ||
-		   (frame->rule->key != KEY_MODEL && frame->rule->key != KEY_PROMPT)) {
+	} else if (!frame->rule || (frame->rule->key != KEY_MODEL && frame->rule->key != KEY_NAME &&
+					   frame->rule->key != KEY_PROMPT)) {
 		on_wrong_type(peek, frame);
 	}
 	end_value(frame);
@@ -239,13 +251,6 @@ static void end_image(struct peek *peek, struct frame *frame)
 		image_sum_count(current_sum(frame), &peek->image);
 }
 
-static void set_model(struct peek *peek, const char *text, size_t length)
-{
-	clear_model(peek);
-	if (length > 0 && length <= MODEL_MAX && !memchr(text, '\0', length))
-		peek->result.model = mem_strndup(text, length);
-}
-
 static bool begins_with(const char *text, size_t length, const char *prefix)
 {
 	return length >= strlen(prefix) && memcmp(text, prefix, strlen(prefix)) == 0;
@@ -256,6 +261,9 @@ static void on_rule_string(struct peek *peek, struct frame *frame, const char *t
 	switch (frame->rule->key) {
 	case KEY_MODEL:
 		set_model(peek, text, length);
+		break;
+	case KEY_NAME:
+		set_name(&peek->result.name, text, length);
 		break;
 	case KEY_KEEP_ALIVE:
 		set_keep_alive(peek, text, length, true);
@@ -495,6 +503,7 @@ void peek_destroy(struct peek *peek)
 		return;
 	yajl_free(peek->yajl);
 	free(peek->result.model);
+	free(peek->result.name);
 	free(peek);
 }
 
@@ -524,4 +533,9 @@ const struct peek_result *peek_finish(struct peek *peek)
 	result->largest_width = peek->images.width;
 	result->largest_height = peek->images.height;
 	return result;
+}
+
+const char *peek_named_model(const struct peek_result *result)
+{
+	return result->has_model ? result->model : result->name;
 }

@@ -35,9 +35,11 @@ const char *peek_option_name(enum peek_option option);
 enum peek_keep_alive { PEEK_KEEP_ALIVE_ABSENT, PEEK_KEEP_ALIVE_NULL, PEEK_KEEP_ALIVE_VALUE };
 
 struct peek_result {
-	bool valid;  /* the whole body was one JSON object */
-	char *model; /* owned by the peek; NULL: none read; as written by the client, at most 255
-			bytes, else NULL */
+	bool valid;	/* the whole body was one JSON object */
+	char *model;	/* owned by the peek; NULL: none read; as written by the client, at most 255
+			   bytes, else NULL */
+	bool has_model; /* "model" has a value that is not empty, even if none that is read */
+	char *name;	/* "name", as model is */
 	bool has_stream; /* the key was there with a boolean */
 	bool stream;
 	enum peek_keep_alive keep_alive;
@@ -77,5 +79,8 @@ void peek_destroy(struct peek *peek);
 void peek_feed(struct peek *peek, const void *bytes, size_t length);
 /* The body is complete. The result belongs to the peek. */
 const struct peek_result *peek_finish(struct peek *peek);
+/* What a call of Ollama's own API that is no inference is about: show, pull, push, create and
+ * delete take the older "name" where "model" is absent or empty. NULL: none was read. */
+const char *peek_named_model(const struct peek_result *result);
 
 #endif

@@ -30,6 +30,7 @@ enum peek_place {
 
 enum peek_key {
 	KEY_MODEL,
+	KEY_NAME,
 	KEY_STREAM,
 	KEY_KEEP_ALIVE,
 	KEY_OPTIONS,

@@ -211,9 +211,15 @@ static bool may_name(const struct pass *pass, const char *model)
 	       permission_model(&pass->permission, model);
 }
 
+static const char *named_model(const struct pass *pass, const struct peek_result *seen)
+{
+	return pass->route.family == API_NATIVE ? peek_named_model(seen) : seen->model;
+}
+
 static void collect(struct pass *pass, struct evbuffer *data, bool is_complete)
 {
 	const struct peek_result *seen;
+	const char *model;
 
 	pieces_feed(data, feed_peek, pass->peek);
 	if (!spool_append(pass->spool, data)) {
@@ -224,10 +230,11 @@ static void collect(struct pass *pass, struct evbuffer *data, bool is_complete)
 	if (!is_complete)
 		return;
 	seen = peek_finish(pass->peek);
-	pass->record.model = mem_strdup(seen->model);
+	model = named_model(pass, seen);
+	pass->record.model = mem_strdup(model);
 	pass->upload_complete = true;
 	pass->record.body_complete_us = ticker_now_us();
-	if (may_name(pass, seen->valid ? seen->model : NULL))
+	if (may_name(pass, seen->valid ? model : NULL))
 		pass_start_exchange(pass);
 	else
 		pass_fail(pass, OUTCOME_FORBIDDEN,

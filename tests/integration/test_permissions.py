@@ -90,12 +90,19 @@ def test_jobs_for_other_models_are_refused(proxy, wire, sim):
 def test_passes_for_other_models_are_refused(proxy, wire, sim):
     connection = wire(proxy("--allow-models", "m").url)
     assert connection.ask("POST", "/api/show", body(model="m")).status == 200
+    # the older spelling, as Ollama takes it
+    assert connection.ask("POST", "/api/show", body(name="m")).status == 200
+    assert connection.ask("POST", "/api/show", body(model="", name="m")).status == 200
     assert connection.ask("GET", "/v1/models/m").status == 200
     assert connection.ask("GET", "/api/tags").status == 200
     long = body(model="m", padding="x" * 70000)
     for method, target, data in [
         ("POST", "/api/show", body(model="n")),
         ("POST", "/api/show", body(name="n")),
+        ("POST", "/api/show", body(model="n", name="m")),
+        ("POST", "/api/show", b'{"model":["n"],"name":"m"}'),
+        ("POST", "/api/show", body(model="n" * 300, name="m")),
+        ("POST", "/api/chat", chat_body(model="", name="m")),
         ("DELETE", "/api/delete", body(model="n")),
         ("POST", "/api/pull", body(model="n")),
         ("POST", "/api/pull", b""),

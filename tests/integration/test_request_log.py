@@ -55,6 +55,13 @@ def test_each_operation_has_its_name(proxy, wire):
 
 
 @pytest.mark.sim(config=QUICK)
+def test_the_older_name_of_a_model_is_logged(proxy, wire):
+    server = proxy()
+    assert wire(server.url).ask("POST", "/api/show", b'{"name":"m"}').status == 200
+    assert server.wait_log(1)[0]["model"] == "m"
+
+
+@pytest.mark.sim(config=QUICK)
 def test_polls_are_logged_only_when_asked_for(proxy, wire):
     quiet, loud = proxy(), proxy("--log-operations", "all")
     for server in (quiet, loud):

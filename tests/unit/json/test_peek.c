@@ -236,6 +236,38 @@ static void test_model_up_to_255_bytes(void **state)
 	assert_string_equal(look(state, body)->model, name);
 }
 
+static void expect_named(void **state, const char *body, const char *expected)
+{
+	const char *named = peek_named_model(look(state, body));
+
+	if (expected)
+		assert_string_equal(named, expected);
+	else
+		assert_null(named);
+}
+
+static void test_the_older_name_counts_where_model_is_empty(void **state)
+{
+	char body[600];
+
+	expect_named(state, "{\"name\":\"a\"}", "a");
+	expect_named(state, "{\"Name\":\"a\",\"model\":\"\"}", "a");
+	expect_named(state, "{\"name\":\"a\",\"model\":null}", "a");
+	expect_named(state, "{\"name\":\"a\",\"name\":null}", "a");
+	expect_named(state, "{\"name\":\"a\",\"model\":\"b\"}", "b");
+	expect_named(state, "{\"model\":\"b\",\"name\":\"a\",\"model\":\"\"}", "a");
+	expect_named(state, "{\"name\":\"a\",\"model\":\"b\",\"model\":null}", "b");
+	expect_named(state, "{\"name\":[\"a\"]}", NULL);
+	expect_named(state, "{\"name\":\"a\",\"name\":1}", NULL);
+	expect_named(state, "{\"x\":{\"name\":\"a\"}}", NULL);
+	/* what Ollama reads there is not known */
+	expect_named(state, "{\"name\":\"a\",\"model\":[\"b\"]}", NULL);
+	expect_named(state, "{\"name\":\"a\",\"model\":\"b\\u0000\"}", NULL);
+	snprintf(body, sizeof(body), "{\"name\":\"a\",\"model\":\"%0300d\"}", 0);
+	expect_named(state, body, NULL);
+	assert_null(look(state, "{\"name\":\"a\"}")->model);
+}
+
 static void test_model_that_is_no_name_is_none(void **state)
 {
 	assert_null(look(state, "{\"model\":\"\"}")->model);
@@ -692,6 +724,7 @@ int main(void)
 		TEST(test_escaped_keys_and_values_are_read),
 		TEST(test_nested_keys_are_not_top_level),
 		TEST(test_model_up_to_255_bytes),
+		TEST(test_the_older_name_counts_where_model_is_empty),
 		TEST(test_model_that_is_no_name_is_none),
 		TEST(test_bytes_that_are_not_utf8_and_lone_surrogates_are_valid),
 		TEST(test_prompt_and_input_of_each_type),
