@@ -1,51 +1,16 @@
 /* How many of each runner the scheduler lets run (PRODUCT 3.1, 3.7), with fake time. */
-#include "core/scheduler.h"
+#include "scheduler_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+enum { P = 3, LIMIT = 8, LEARNT = 40, BATCH = 64 };
 
-#include <cmocka.h>
-
-#include <string.h>
-
-#include "base/memory.h"
-#include "config/settings.h"
-#include "core/job.h"
-#include "core/residency.h"
-#include "core/ring.h"
-
-enum { JOBS = 128, P = 3, LIMIT = 8, LEARNT = 40, BATCH = 64 };
-
-static const int64_t S = 1000000;
-
-static struct job jobs[JOBS];
-static int job_count;
-static struct tally tally;
-static struct settings settings;
-static struct ring *ring;
-static struct residency *residency;
-static struct scheduler *scheduler;
-static int64_t now_us;
-
-static int setup_with(enum scheduler_kind kind, enum concurrency_kind concurrency)
+static int setup_with(enum scheduler_kind rule, enum concurrency_kind concurrency)
 {
-	tally = (struct tally){0};
-	settings = (struct settings){.max_concurrent = P,
+	begin((struct settings){.max_concurrent = P,
 		.max_concurrent_limit = LIMIT,
 		.max_turn_wait_ms = 45000,
-		.scheduler = kind,
-		.concurrency = concurrency};
-	ring = ring_create(JOBS);
-	residency = residency_create();
-	scheduler = scheduler_create();
-	now_us = 1000 * S;
-	job_count = 0;
-	residency_begin(residency);
-	residency_add(residency, "a", 1, 1, 4096);
-	residency_add(residency, "b", 1, 1, 4096);
-	residency_end(residency, now_us);
+		.scheduler = rule,
+		.concurrency = concurrency});
+	tell("a", "b");
 	return 0;
 }
 
@@ -62,62 +27,6 @@ static int setup_fixed(void **state)
 static int setup_turns(void **state)
 {
 	return setup_with(SCHEDULER_TURNS, CONCURRENCY_ADAPTIVE);
-}
-
-static int teardown(void **state)
-{
-	for (int i = 0; i < job_count; i++) {
-		if (jobs[i].in_ring)
-			ring_remove(ring, &jobs[i]);
-		job_finish(&jobs[i]);
-	}
-	ring_destroy(ring);
-	residency_destroy(residency);
-	scheduler_destroy(scheduler);
-	return 0;
-}
-
-static struct job *add_with(const char *model, const struct peek_result *seen)
-{
-	struct job *job = &jobs[job_count++];
-
-	assert_true(job_count <= JOBS);
-	job_init(job, &tally);
-	job->record.model = mem_strdup(model);
-	job->record.body_complete_us = job->queued_since_us = now_us;
-	scheduler_enter(scheduler, &settings, job, seen, now_us);
-	assert_true(ring_put(ring, job));
-	job_set_state(job, JOB_QUEUED);
-	return job;
-}
-
-static struct job *add(const char *model)
-{
-	return add_with(model, NULL);
-}
-
-static struct scheduler_view view(void)
-{
-	return (struct scheduler_view){
-		.now_us = now_us,
-		.upstream_usable = true,
-		.residency = residency,
-		.ring = ring,
-		.settings = &settings,
-		.in_progress = tally.in_progress,
-	};
-}
-
-static struct scheduler_answer next(void)
-{
-	for (;;) {
-		struct scheduler_view seen = view();
-		struct scheduler_answer answer = scheduler_next(scheduler, &seen);
-
-		if (answer.verdict != SCHEDULER_LOOK)
-			return answer;
-		scheduler_looked(scheduler, RUNNER_GENERATES, now_us);
-	}
 }
 
 /* Sends what may go; how many that were. */
@@ -276,7 +185,7 @@ static void test_the_batch_is_as_long_as_was_measured(void **state)
 	residency_begin(residency);
 	residency_end(residency, now_us);
 	for (int i = 0; i < P; i++)
-		add_with("c", &seen);
+		add_with("c", "p", &seen);
 	assert_int_equal(next().verdict, SCHEDULER_LOAD);
 	now_us += S;
 	residency_begin(residency);

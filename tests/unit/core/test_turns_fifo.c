@@ -84,22 +84,6 @@ static struct peek_result num_ctx(int64_t value)
 	return seen;
 }
 
-/* By /api, where options and keep_alive count. */
-static struct job *add_native(const char *model, const struct peek_result *seen)
-{
-	struct job *job = &jobs[job_count++];
-
-	assert_true(job_count <= JOBS);
-	job_init(job, &tally);
-	job->record.family = API_NATIVE;
-	job->record.model = mem_strdup(model);
-	job->record.body_complete_us = job->queued_since_us = now_us;
-	scheduler_enter(scheduler, &settings, job, seen, now_us);
-	assert_true(ring_put(ring, job));
-	job_set_state(job, JOB_QUEUED);
-	return job;
-}
-
 static void answer(struct job *job, bool was_loaded)
 {
 	const struct lane_answer told = {.now_us = now_us, .was_loaded = was_loaded, .wait_ns = -1};
@@ -257,7 +241,7 @@ static void test_a_clients_own_value_stands(void **state)
 	struct job *job;
 
 	want(half_an_hour);
-	job = add_native("a", &seen);
+	job = add_with("a", "p", &seen);
 	serve(job, true);
 	see("a", NULL);
 	expect_touch(NULL, NULL);
@@ -269,11 +253,11 @@ static void test_the_key_that_answered_last_is_told(void **state)
 	struct peek_result large = num_ctx(8192);
 
 	want(half_an_hour);
-	serve(add_native("a", NULL), true);
-	serve(add_native("a", &large), false);
+	serve(add_with("a", "p", NULL), true);
+	serve(add_with("a", "p", &large), false);
 	see("a", NULL);
 	expect_touch("a:latest num_ctx=8192", "30m");
-	serve(add_native("a", NULL), false);
+	serve(add_with("a", "p", NULL), false);
 	see("a", NULL);
 	expect_touch("a:latest", "30m");
 }
@@ -284,8 +268,8 @@ static void test_of_several_keys_none_is_told_before_one_has_answered(void **sta
 	struct job *job;
 
 	want(half_an_hour);
-	serve(add_native("a", NULL), true);
-	job = add_native("a", &large);
+	serve(add_with("a", "p", NULL), true);
+	job = add_with("a", "p", &large);
 	send_next(job);
 	finish(job); /* an error, or its client left: which one is loaded? */
 	see("a", NULL);

@@ -1,22 +1,8 @@
 /* What turns ask of Ollama without a waiting job: preload, keep_alive, a load that is stuck. */
-#include "core/scheduler.h"
+#include "scheduler_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+enum { P = 2 };
 
-#include <cmocka.h>
-
-#include "base/memory.h"
-#include "config/settings.h"
-#include "core/job.h"
-#include "core/residency.h"
-#include "core/ring.h"
-
-enum { JOBS = 8, P = 2 };
-
-static const int64_t S = 1000000;
 static const int64_t LOAD_US = 1000000;
 
 static char pin_a[] = "A";
@@ -24,104 +10,21 @@ static char pin_b[] = "b";
 static char half_an_hour[] = "30m";
 static char *preload[3];
 
-static struct job jobs[JOBS];
-static int job_count;
-static struct tally tally;
-static struct settings settings;
-static struct ring *ring;
-static struct residency *residency;
-static struct scheduler *scheduler;
-static int64_t now_us;
-static enum runner_kind kind; /* of whatever is asked about */
-
 static int setup(void **state)
 {
-	tally = (struct tally){0};
-	settings = (struct settings){.max_concurrent = P,
+	begin((struct settings){.max_concurrent = P,
 		.scheduler = SCHEDULER_TURNS,
 		.max_turn_wait_ms = 45000,
-		.preload = preload};
+		.preload = preload});
 	preload[0] = preload[1] = NULL;
-	ring = ring_create(JOBS);
-	residency = residency_create();
-	scheduler = scheduler_create();
-	now_us = 1000 * S;
-	job_count = 0;
-	kind = RUNNER_GENERATES;
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	for (int i = 0; i < job_count; i++) {
-		if (jobs[i].in_ring)
-			ring_remove(ring, &jobs[i]);
-		job_finish(&jobs[i]);
-	}
-	ring_destroy(ring);
-	residency_destroy(residency);
-	scheduler_destroy(scheduler);
-	return 0;
-}
-
-static void tell(const char *one, const char *other)
+/* A moment later /api/ps is asked. */
+static void see(const char *one, const char *other)
 {
 	now_us++;
-	residency_begin(residency);
-	if (one)
-		residency_add(residency, one, 1, 1, 4096);
-	if (other)
-		residency_add(residency, other, 1, 1, 4096);
-	residency_end(residency, now_us);
-}
-
-static struct job *add_with(const char *model, const struct peek_result *seen)
-{
-	struct job *job = &jobs[job_count++];
-
-	assert_true(job_count <= JOBS);
-	job_init(job, &tally);
-	job->record.family = API_NATIVE;
-	job->record.model = mem_strdup(model);
-	job->record.body_complete_us = job->queued_since_us = now_us;
-	scheduler_enter(scheduler, &settings, job, seen, now_us);
-	assert_true(ring_put(ring, job));
-	job_set_state(job, JOB_QUEUED);
-	return job;
-}
-
-static struct job *add(const char *model)
-{
-	return add_with(model, NULL);
-}
-
-static struct scheduler_view view(void)
-{
-	return (struct scheduler_view){
-		.now_us = now_us,
-		.upstream_usable = true,
-		.residency = residency,
-		.ring = ring,
-		.settings = &settings,
-		.in_progress = tally.in_progress,
-	};
-}
-
-static struct scheduler_answer next(void)
-{
-	for (;;) {
-		struct scheduler_view seen = view();
-		struct scheduler_answer answer = scheduler_next(scheduler, &seen);
-
-		if (answer.verdict != SCHEDULER_LOOK)
-			return answer;
-		scheduler_looked(scheduler, kind, now_us);
-	}
-}
-
-static void expect_nothing(void)
-{
-	assert_int_equal(next().verdict, SCHEDULER_NOTHING);
+	tell(one, other);
 }
 
 static struct runner *expect_verdict(enum scheduler_verdict verdict, const char *key)
@@ -136,7 +39,7 @@ static struct runner *expect_verdict(enum scheduler_verdict verdict, const char 
 static void loaded(const char *one, const char *other)
 {
 	now_us += LOAD_US;
-	tell(one, other);
+	see(one, other);
 	scheduler_loaded(scheduler, LOAD_US, now_us, now_us);
 }
 
@@ -201,7 +104,7 @@ static void test_preloaded_models_are_loaded_for_ever_without_a_job(void **state
 {
 	pin(pin_a, pin_b);
 	expect_nothing();
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	expect_load("a:latest", "-1");
 	expect_nothing();
 	loaded("a", NULL);
@@ -214,11 +117,11 @@ static void test_preloaded_models_are_loaded_for_ever_without_a_job(void **state
 static void test_a_reload_loads_only_what_is_new_among_the_preloaded(void **state)
 {
 	pin(pin_a, NULL);
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	expect_load("a:latest", "-1");
 	loaded("a", NULL);
 	expect_nothing();
-	tell(NULL, NULL); /* a client has unloaded it */
+	see(NULL, NULL); /* a client has unloaded it */
 	pin(pin_a, NULL);
 	expect_nothing();
 	pin(pin_a, pin_b);
@@ -229,7 +132,7 @@ static void test_a_reload_forgets_no_preload_that_is_owed(void **state)
 {
 	pin(pin_a, pin_b);
 	pin(pin_a, NULL);
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	expect_load("a:latest", "-1");
 	loaded("a", NULL);
 	expect_nothing();
@@ -238,7 +141,7 @@ static void test_a_reload_forgets_no_preload_that_is_owed(void **state)
 static void test_what_is_loaded_already_is_only_pinned(void **state)
 {
 	pin(pin_a, NULL);
-	tell("a", NULL);
+	see("a", NULL);
 	expect_nothing();
 	expect_touch("a:latest", "-1");
 }
@@ -246,25 +149,25 @@ static void test_what_is_loaded_already_is_only_pinned(void **state)
 static void test_again_after_a_restart(void **state)
 {
 	pin(pin_a, NULL);
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	expect_load("a:latest", "-1");
 	loaded("a", NULL);
 	expect_nothing();
 	residency_forget(residency);
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	expect_load("a:latest", "-1");
 }
 
 static void test_a_restart_that_only_an_idle_connection_told_of(void **state)
 {
 	pin(pin_a, NULL);
-	tell("a", NULL);
+	see("a", NULL);
 	expect_nothing();
 	residency_doubt(residency);
-	tell("a", "c");
+	see("a", "c");
 	expect_nothing();
 	residency_doubt(residency);
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	expect_load("a:latest", "-1");
 }
 
@@ -272,9 +175,9 @@ static void test_a_restart_that_only_an_idle_connection_told_of(void **state)
 static void test_what_was_unloaded_stays_so(void **state)
 {
 	pin(pin_a, NULL);
-	tell("a", NULL);
+	see("a", NULL);
 	expect_nothing();
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	expect_nothing();
 }
 
@@ -283,7 +186,7 @@ static void test_jobs_go_first(void **state)
 	struct job *job;
 
 	pin(pin_a, NULL);
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	job = add("c");
 	expect_load("c:latest", NULL);
 	loaded("c", NULL);
@@ -299,7 +202,7 @@ static void test_a_job_joins_the_preload(void **state)
 	struct job *job;
 
 	pin(pin_a, NULL);
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	expect_load("a:latest", "-1");
 	job = add("a");
 	expect_nothing();
@@ -312,7 +215,7 @@ static void test_what_cannot_be_loaded_is_not_tried_for_ever(void **state)
 {
 	pin(pin_a, NULL);
 	kind = RUNNER_NOT_LOCAL;
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	expect_nothing();
 	kind = RUNNER_GENERATES;
 	pin(pin_b, NULL);
@@ -324,7 +227,7 @@ static void test_what_cannot_be_loaded_is_not_tried_for_ever(void **state)
 static void test_a_load_that_broke_off_is_tried_again(void **state)
 {
 	pin(pin_a, NULL);
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	expect_load("a:latest", "-1");
 	assert_false(scheduler_load_failed(scheduler, false, now_us));
 	expect_load("a:latest", "-1");
@@ -334,14 +237,14 @@ static void test_a_load_that_broke_off_is_tried_again(void **state)
 static void test_two_that_do_not_fit_do_not_take_turns(void **state)
 {
 	pin(pin_a, pin_b);
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	expect_load("a:latest", "-1");
 	loaded("a", NULL);
 	expect_load("b:latest", "-1");
 	loaded("b", NULL);
 	expect_nothing();
 	now_us += 100 * S;
-	tell("b", NULL);
+	see("b", NULL);
 	expect_nothing();
 }
 
@@ -352,7 +255,7 @@ static void test_a_pinned_one_gives_way_last(void **state)
 	struct job *b;
 
 	pin(pin_a, NULL);
-	tell("a", NULL);
+	see("a", NULL);
 	c = add("c");
 	expect_load("c:latest", NULL);
 	loaded("a", "c");
@@ -374,7 +277,7 @@ static void test_but_it_does_give_way(void **state)
 	struct job *b;
 
 	pin(pin_a, NULL);
-	tell("a", NULL);
+	see("a", NULL);
 	b = add("b");
 	expect_load("b:latest", NULL);
 	loaded("b", NULL); /* they do not fit */
@@ -382,7 +285,7 @@ static void test_but_it_does_give_way(void **state)
 	finish(b);
 	add("a");
 	expect_verdict(SCHEDULER_UNLOAD, "b:latest");
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	scheduler_unloaded(scheduler, now_us);
 	expect_load("a:latest", "-1");
 	loaded("a", NULL);
@@ -398,7 +301,7 @@ static void test_a_load_carries_what_its_jobs_want(void **state)
 {
 	settings.keep_alive = half_an_hour;
 	scheduler_prepare(scheduler, &settings);
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	add("a");
 	add("a")->policy.project_keep_alive = "60m";
 	add("b")->policy.project_keep_alive = "-1";
@@ -411,7 +314,7 @@ static void test_a_longer_wish_touches_an_idle_runner(void **state)
 
 	settings.keep_alive = half_an_hour;
 	scheduler_prepare(scheduler, &settings);
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	job = add("a");
 	expect_load("a:latest", "30m");
 	loaded("a", NULL);
@@ -432,7 +335,7 @@ static void test_what_others_loaded_is_told_once_it_was_used(void **state)
 
 	settings.keep_alive = half_an_hour;
 	scheduler_prepare(scheduler, &settings);
-	tell("a", NULL);
+	see("a", NULL);
 	expect_nothing();
 	expect_touch(NULL, NULL);
 	job = add("a");
@@ -448,8 +351,8 @@ static void test_a_clients_value_stands(void **state)
 
 	settings.keep_alive = half_an_hour;
 	scheduler_prepare(scheduler, &settings);
-	tell("a", NULL);
-	job = add_with("a", &seen);
+	see("a", NULL);
+	job = add_with("a", "p", &seen);
 	assert_true(job->says_keep_alive);
 	send_next(job);
 	finish(job);
@@ -462,7 +365,7 @@ static void test_one_that_gives_way_is_not_touched(void **state)
 	struct job *job;
 
 	settings.keep_alive = half_an_hour;
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	job = add("b");
 	expect_load("b:latest", NULL);
 	loaded("b", NULL);
@@ -494,12 +397,12 @@ static void test_what_was_evicted_is_told_again(void **state)
 	settings.keep_alive = half_an_hour;
 	scheduler_prepare(scheduler, &settings);
 	for (int round = 0; round < 2; round++) {
-		tell("a", NULL);
+		see("a", NULL);
 		job = add("a");
 		send_next(job);
 		finish(job);
 		expect_touch("a:latest", "30m");
-		tell(NULL, NULL);
+		see(NULL, NULL);
 		expect_nothing();
 	}
 }
@@ -521,7 +424,7 @@ static void test_a_copy_has_the_key_of_the_other(void **state)
 	struct job *first;
 	struct job *second;
 
-	tell("z", NULL);
+	see("z", NULL);
 	first = add("z");
 	look(RUNNER_GENERATES, "a:latest");
 	/* That it is a copy was not known when it came. */
@@ -543,9 +446,9 @@ static void test_the_first_jobs_of_a_copy_wait_for_a_load_of_ours(void **state)
 		.has_option = {[PEEK_NUM_CTX] = true}, .option = {[PEEK_NUM_CTX] = 8192}};
 	struct job *plain, *other;
 
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	plain = add("z");
-	other = add_with("z", &seen);
+	other = add_with("z", "p", &seen);
 	look(RUNNER_GENERATES, "a:latest");
 	expect_verdict(SCHEDULER_LOAD, "a:latest");
 	assert_string_equal(plain->runner->model, "a:latest");
@@ -558,7 +461,7 @@ static void test_the_first_jobs_of_a_copy_wait_for_a_load_of_ours(void **state)
 
 static void test_copies_are_looked_for_again_when_models_change(void **state)
 {
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	add("z");
 	look(RUNNER_GENERATES, "a:latest");
 	scheduler_models_changed(scheduler);
@@ -574,13 +477,13 @@ static void test_a_load_that_does_not_come_is_freed(void **state)
 	struct job *b;
 	struct scheduler_answer answer;
 
-	tell("b", NULL);
+	see("b", NULL);
 	b = add("b");
 	send_next(b);
 	finish(b);
 	add("a");
 	expect_load("a:latest", NULL);
-	tell("b", NULL);
+	see("b", NULL);
 	answer = next();
 	assert_int_equal(answer.verdict, SCHEDULER_NOTHING);
 	/* Nothing was measured: large models take their time. */
@@ -591,7 +494,7 @@ static void test_a_load_that_does_not_come_is_freed(void **state)
 	assert_int_equal(answer.verdict, SCHEDULER_NOTHING);
 	now_us = answer.look_again_us;
 	expect_verdict(SCHEDULER_FREE, "b:latest");
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	now_us += 100 * S;
 	expect_nothing();
 	loaded("a", NULL);
@@ -600,11 +503,11 @@ static void test_a_load_that_does_not_come_is_freed(void **state)
 
 static void test_sooner_where_loads_were_measured(void **state)
 {
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	add("a");
 	expect_load("a:latest", NULL);
 	loaded("a", NULL);
-	tell("b", NULL);
+	see("b", NULL);
 	expect_load("a:latest", NULL);
 	assert_true(next().look_again_us <= now_us + 6 * LOAD_US);
 }
@@ -614,16 +517,16 @@ static void test_the_others_get_nothing_from_then_on(void **state)
 {
 	struct job *b;
 
-	tell("b", "a");
+	see("b", "a");
 	expect_nothing();
-	tell("b", NULL);
+	see("b", NULL);
 	expect_nothing();
 	add("a");
 	expect_load("a:latest", NULL);
 	b = add("b");
 	send_next(b);
 	now_us += 31 * S;
-	tell("b", NULL);
+	see("b", NULL);
 	add("b");
 	expect_nothing(); /* not while it is busy */
 	finish(b);
@@ -650,7 +553,7 @@ static void test_without_ps_jobs_go_at_once_and_in_order(void **state)
 	now_us += 100 * S;
 	send_next(&jobs[2]);
 	assert_true(residency_is_mute(residency));
-	tell(NULL, NULL);
+	see(NULL, NULL);
 	assert_false(residency_is_mute(residency));
 }
 
