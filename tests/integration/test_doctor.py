@@ -3,6 +3,7 @@
 import json
 import resource
 import socket
+import subprocess
 
 import pytest
 from boxes import QUICK, chat, model, talker
@@ -141,6 +142,23 @@ def test_a_key_is_wanted_for_the_figures(sim, keyed):
 def test_a_log_that_nobody_writes(sim, proxy):
     server = proxy("--request-log", "")
     assert examine(server.url)["request log"][0] == "warn"
+
+
+# What it starts finds a disk of this size in the folder that is its second argument.
+ON_A_DISK_OF = ["unshare", "--map-root-user", "--mount", "sh", "-c", 'mount -t tmpfs -o size="$0" none "$1" && shift && exec "$@"']
+
+
+@pytest.mark.skipif(
+    subprocess.run([*ON_A_DISK_OF, "64k", "/tmp", "true"], capture_output=True, check=False).returncode != 0,
+    reason="needs a mount namespace",
+)
+@pytest.mark.sim(config=QUICK)
+def test_a_disk_that_is_full_or_too_small_for_the_log(sim, proxy):
+    server = proxy()
+    found = examine(server.url, code=1, below=[*ON_A_DISK_OF, "64k", server.folder])
+    assert found["disk"] == ("fail", "0 MiB are free at the request log: lines are dropped and large requests refused")
+    found = examine(server.url, below=[*ON_A_DISK_OF, "500m", server.folder])
+    assert found["disk"] == ("warn", "500 MiB are free at the request log, which may grow to 600 MiB")
 
 
 @pytest.mark.sim(config=QUICK)
