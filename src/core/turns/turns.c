@@ -117,12 +117,6 @@ void turns_note_service(struct turns *turns, struct runner *runner, int64_t held
 
 /* Who is next, and what must give way. */
 
-static void look_again(int64_t *look_again_us, int64_t at_us, int64_t now_us)
-{
-	if (at_us > now_us && (!*look_again_us || at_us < *look_again_us))
-		*look_again_us = at_us;
-}
-
 /* Everybody is served again. */
 static void undo_cuts(struct turns *turns, const struct turns_plan *plan)
 {
@@ -159,9 +153,10 @@ static void watch_the_clock(const struct turns *turns, const struct scheduler_vi
 		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
 
 		if (turns_waits_for_turn(runner) && most_us > 0)
-			look_again(look_again_us, runner->survey.oldest_us + most_us, view->now_us);
+			turns_look_again(
+				look_again_us, runner->survey.oldest_us + most_us, view->now_us);
 		if (runner != target && runner->is_resident && runner->survey.waiting > 0)
-			look_again(look_again_us,
+			turns_look_again(look_again_us,
 				runner->began_us + (int64_t)turns_floor_us(turns, runner, target) +
 					1,
 				view->now_us);
@@ -204,7 +199,7 @@ static bool is_drained(struct turns *turns, const struct turns_plan *plan,
 		if (until_us > turns->held_until_us)
 			turns->held_until_us = until_us;
 		is_ready = false;
-		look_again(look_again_us, until_us, view->now_us);
+		turns_look_again(look_again_us, until_us, view->now_us);
 	}
 	return is_ready;
 }
@@ -306,76 +301,6 @@ struct scheduler_answer turns_carry_out(
 	return answer;
 }
 
-/* Who is sent. */
-
-static bool is_served(const struct turns *turns, const struct runner *runner)
-{
-	return runner->is_resident && !runner->is_cut && runner != turns->victim &&
-	       !(turns->state == TURN_LOADING && turns->is_trial);
-}
-
-/* As many run on it as Ollama serves at once, those included that a client left behind. */
-static bool is_full(
-	const struct runner *runner, const struct scheduler_view *view, int64_t *look_again_us)
-{
-	uint64_t busy = lane_busy(runner->lane, runner->jobs.running, view->now_us) + view->others;
-
-	if (busy < (uint64_t)lane_limit(runner->lane, view->settings))
-		return false;
-	look_again(look_again_us, lane_look_again_us(runner->lane), view->now_us);
-	return true;
-}
-
-static struct job *choose_job(
-	const struct turns *turns, const struct scheduler_view *view, int64_t *look_again_us)
-{
-	const struct list *node;
-	struct job *best = NULL;
-	enum job_class best_class = CLASS_UNSET;
-
-	if (view->in_progress >= (uint64_t)lane_total(view->settings))
-		return NULL;
-	if (turns->survey.loose)
-		return turns->survey.loose;
-	LIST_EACH(&turns->runners.all, node)
-	{
-		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
-		struct job *job = runner->survey.next;
-
-		if (!job || !is_served(turns, runner) || is_full(runner, view, look_again_us))
-			continue;
-		if (best && !turns_goes_before(job, runner->survey.next_class, best, best_class))
-			continue;
-		best = job;
-		best_class = runner->survey.next_class;
-	}
-	return best;
-}
-
-/* All that wait do so for runners that are being served and are full: without a look at each of the
- * jobs it is plain that none of them goes, and that nothing is to be loaded. */
-static bool are_all_full(
-	const struct turns *turns, const struct scheduler_view *view, int64_t *look_again_us)
-{
-	const struct list *node;
-
-	if (turns->state != TURN_SERVING || turns->target || turns->is_holding ||
-		turns->nameless.waiting > 0)
-		return false;
-	LIST_EACH(&turns->runners.all, node)
-	{
-		const struct runner *runner = CONTAINER_OF(node, struct runner, link);
-
-		if (runner->is_cut || runner->owes_preload)
-			return false;
-		if (runner->jobs.waiting > 0 &&
-			(!turns_runs_here(runner) || !is_served(turns, runner) ||
-				!is_full(runner, view, look_again_us)))
-			return false;
-	}
-	return true;
-}
-
 /* Nothing is known of what is loaded: wait a moment for /api/ps, then in order of arrival. */
 static struct scheduler_answer go_blind(struct turns *turns, const struct scheduler_view *view)
 {
@@ -406,7 +331,7 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 	if (residency_asked_us(view->residency) == 0)
 		return go_blind(turns, view);
 	turns->blind_since_us = 0;
-	if (are_all_full(turns, view, &answer.look_again_us))
+	if (turns_are_all_full(turns, view, &answer.look_again_us))
 		return answer;
 	turns_survey(turns, view);
 	if (turns->survey.unlooked && !turns->looking) {
@@ -420,7 +345,7 @@ struct scheduler_answer turns_next(struct turns *turns, const struct scheduler_v
 		return answer;
 	is_ready = view->company != COMPANY_BESIDE &&
 		   decide(turns, view, &plan, &target, &answer.look_again_us);
-	answer.job = choose_job(turns, view, &answer.look_again_us);
+	answer.job = turns_choose_job(turns, view, &answer.look_again_us);
 	if (answer.job)
 		answer.verdict = SCHEDULER_DISPATCH;
 	else if (is_ready ||

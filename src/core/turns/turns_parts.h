@@ -1,7 +1,7 @@
 /* The inside of turns, seen only by turns.c (the decision), turns_survey.c (who waits),
- * turns_residency.c (what is loaded), turns_plan.c (what has to give way), turns_own.c and
- * turns_fifo.c (what no job waits for), turns_forecast.c, turns_rank.c (places), turns_report.c
- * (the words). */
+ * turns_send.c (who is sent), turns_residency.c (what is loaded), turns_plan.c (what has to give
+ * way), turns_own.c and turns_fifo.c (what no job waits for), turns_forecast.c, turns_rank.c
+ * (places), turns_report.c (the words). */
 #ifndef SO_CORE_TURNS_PARTS_H
 #define SO_CORE_TURNS_PARTS_H
 
@@ -99,6 +99,17 @@ void turns_rest(struct turns *turns, int64_t now_us);
 /* The first step of a plan that is ready. */
 struct scheduler_answer turns_carry_out(
 	struct turns *turns, const struct turns_plan *plan, struct runner *target, int64_t now_us);
+
+/* turns_send.c */
+/* `at_us` becomes the next moment to look again, if it is to come and earlier. */
+void turns_look_again(int64_t *look_again_us, int64_t at_us, int64_t now_us);
+/* After turns_survey(); NULL: none may go. */
+struct job *turns_choose_job(
+	const struct turns *turns, const struct scheduler_view *view, int64_t *look_again_us);
+/* All that wait do so for runners that are being served and are full: without a look at each of the
+ * jobs it is plain that none of them goes, and that nothing is to be loaded. */
+bool turns_are_all_full(
+	const struct turns *turns, const struct scheduler_view *view, int64_t *look_again_us);
 
 /* turns_residency.c */
 /* What is known by now: turns begin and end. */
